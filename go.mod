@@ -1,0 +1,3 @@
+module github.com/starling-fuota/starling
+
+go 1.26
