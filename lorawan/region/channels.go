@@ -90,7 +90,7 @@ func (b Band) Beacon() (frequency uint32, dr uint8) {
 // CN470, whose hopping is not known well enough to be sent to a device.
 func (b Band) PingSlotFrequency(addr lorawan.DevAddr, t time.Time) uint32 {
 	p := b.plan()
-	if p.hops {
+	if p.fixed {
 		return hopFrequency(addr, t)
 	}
 	return p.ping.frequency
@@ -100,7 +100,7 @@ func (b Band) PingSlotFrequency(addr lorawan.DevAddr, t time.Time) uint32 {
 // lies in, and 0 for CN470. Beacons hop as the ping slots of address 0 do.
 func (b Band) BeaconFrequency(t time.Time) uint32 {
 	p := b.plan()
-	if p.hops {
+	if p.fixed {
 		return hopFrequency(lorawan.DevAddr{}, t)
 	}
 	return p.beacon.frequency

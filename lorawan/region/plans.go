@@ -11,11 +11,12 @@ type plan struct {
 	dwell []int
 
 	rx2, ping, beacon slot
-	hops              bool // ping slots and beacons hop over the eight downlink channels
 
 	limits   []SubBand // covering the band, ascending
 	channels []Channel // what a device joins on
-	fixed    bool      // 64+8 uplink channels and 8 downlink channels, as in US915
+	// fixed is the shape of US915 and AU915: 64+8 uplink channels, and eight downlink channels over
+	// which RX1, ping slots and beacons are spread.
+	fixed bool
 }
 
 // rate is one row of the data rate table.
@@ -126,7 +127,6 @@ var plans = [...]plan{
 		rx2:      slot{923300000, 8},
 		ping:     slot{0, 8},
 		beacon:   slot{0, 8},
-		hops:     true,
 		limits:   []SubBand{{902000000, 928000000, 1, 26}}, // gateways 20 to 26 dBm, depending on who is asked; devices 30
 		channels: slices.Concat(ladder(64, 902300000, 200000, 0, 3), ladder(8, 903000000, 1600000, 4, 4)),
 		fixed:    true,
@@ -147,7 +147,6 @@ var plans = [...]plan{
 		rx2:      slot{923300000, 8},
 		ping:     slot{0, 8},
 		beacon:   slot{0, 8},
-		hops:     true,
 		limits:   []SubBand{{915000000, 928000000, 1, 30}},
 		channels: slices.Concat(ladder(64, 915200000, 200000, 0, 5), ladder(8, 915900000, 1600000, 6, 6)),
 		fixed:    true,
