@@ -1,0 +1,116 @@
+package device
+
+import (
+	"time"
+
+	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/region"
+)
+
+// Config is everything that makes one device: what is in its flash when it leaves the
+// factory, where it lives, and how it behaves. Slices are shared, never changed.
+type Config struct {
+	DevEUI  lorawan.EUI64
+	DevAddr lorawan.DevAddr // unicast session, activated by personalisation
+
+	NwkSKey, AppSKey lorawan.AES128Key
+	RootKey          lorawan.AES128Key // GenAppKey of a LoRaWAN 1.0 device, AppKey of a 1.1 one
+	LoRaWAN11        bool              // RootKey is an AppKey
+
+	Band           region.Band
+	Options        region.Options // repeater, dwell time: they shorten uplinks
+	UplinkDR       uint8          // data rate of all uplinks; there is no ADR
+	ClassB, ClassC bool           // multicast sessions that it can have; unicast is always class A
+
+	Packages Packages
+	Ports    Ports
+	Stack    Stack
+
+	Firmware  uint32        // version that runs at Start, as DevVersionAns reports it
+	HWVersion uint32        // hardware version of DevVersionAns
+	Image     []byte        // what runs at Start; nil: unknown, RunningImageSHA256 is empty then
+	Install   Installer     // how a block becomes an image; nil: it is one
+	FlashTime time.Duration // how long a reboot takes when it installs an image
+
+	UplinkPeriod time.Duration // application uplinks; 0: none
+	UplinkJitter time.Duration // each is early or late by up to this much
+
+	ClockOffset   time.Duration // device clock minus true time at Start, again after each reboot
+	ClockDriftPPM float64       // positive: the clock runs fast
+	Start         time.Time     // when the device is switched on
+	Seed          uint64        // of everything random; the DevEUI is mixed in
+
+	Behaviour Behaviour
+}
+
+// An Installer makes the image to run from a received block and the image that runs,
+// which is how a device applies a delta patch. An error makes the block a corrupt
+// image (UpImageStatus 1). It must be pure and keep neither slice.
+type Installer func(block, running []byte) (image []byte, err error)
+
+// Packages holds the version of each application-layer package that the device has;
+// 0: it does not have the package and ignores its FPort.
+type Packages struct {
+	ClockSync     lorawan.Version // TS003
+	McSetup       lorawan.Version // TS005
+	Fragmentation lorawan.Version // TS004
+	FirmwareMgmt  lorawan.Version // TS006
+	MultiPackage  lorawan.Version // TS007
+}
+
+// Version returns the version of one package, 0 if it is absent or unknown.
+func (p Packages) Version(id lorawan.PackageID) lorawan.Version {
+	switch id {
+	case lorawan.MultiPackage:
+		return p.MultiPackage
+	case lorawan.ClockSync:
+		return p.ClockSync
+	case lorawan.McSetup:
+		return p.McSetup
+	case lorawan.Fragmentation:
+		return p.Fragmentation
+	case lorawan.FirmwareMgmt:
+		return p.FirmwareMgmt
+	}
+	return 0
+}
+
+// Ports holds the FPort of each package; 0 is the default of its specification. The
+// FPort of TS007 is fixed.
+type Ports struct {
+	ClockSync, McSetup, Fragmentation, FirmwareMgmt uint8
+}
+
+// FPort returns where the package listens and sends.
+func (p Ports) FPort(id lorawan.PackageID) uint8 {
+	var port uint8
+	switch id {
+	case lorawan.ClockSync:
+		port = p.ClockSync
+	case lorawan.McSetup:
+		port = p.McSetup
+	case lorawan.Fragmentation:
+		port = p.Fragmentation
+	case lorawan.FirmwareMgmt:
+		port = p.FirmwareMgmt
+	}
+	if port == 0 {
+		port = id.DefaultFPort()
+	}
+	return port
+}
+
+// packages in the order of their identifiers, which is the order of DevPackageAns.
+var packages = []lorawan.PackageID{
+	lorawan.MultiPackage, lorawan.ClockSync, lorawan.McSetup, lorawan.Fragmentation, lorawan.FirmwareMgmt,
+}
+
+// packageAt returns the package of the device that listens on port.
+func (c *Config) packageAt(port uint8) (lorawan.PackageID, bool) {
+	for _, id := range packages {
+		if c.Packages.Version(id) != 0 && c.Ports.FPort(id) == port {
+			return id, true
+		}
+	}
+	return 0, false
+}

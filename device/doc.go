@@ -1,0 +1,2 @@
+// Package device is a complete FUOTA end-device.
+package device
