@@ -1,0 +1,67 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/starling-fuota/starling/lorawan/region"
+)
+
+// dutyCycleWindow is the time over which a duty cycle is counted. The limit holds for
+// every hour, wherever it begins: a gateway may use its 360 s of 869.525 MHz in one go
+// and is then silent until the first of them are an hour old. Spacing every frame by
+// its time off air would be gentler than what gateways in the field do.
+const dutyCycleWindow = time.Hour
+
+// budget is the air time of one gateway in one sub-band.
+type budget struct {
+	subBand region.SubBand
+	limit   time.Duration // per window; 0: none
+	total   time.Duration // ever used
+	recent  []interval    // that may still count, oldest first, apart from one another
+	used    time.Duration // sum of recent
+}
+
+type interval struct{ start, end moment }
+
+// earliest returns the first moment, from now on, at which a transmission of airtime
+// keeps every window within the limit; false: it never does.
+//
+// Only windows that end with a transmission need a look: moving a window that ends
+// anywhere else to the right, up to the end of a transmission, loses no more on its left than
+// it gains on its right.
+func (b *budget) earliest(now moment, airtime time.Duration) (moment, bool) {
+	if b.limit == 0 {
+		return now, true
+	}
+	if airtime > b.limit {
+		return 0, false
+	}
+	excess := b.used + airtime - b.limit
+	for _, i := range b.recent {
+		if excess <= 0 {
+			break
+		}
+		if length := i.end - i.start; length < excess {
+			excess -= length
+			continue
+		}
+		// The window may begin when the excess, part of this transmission, is over.
+		return max(now, i.start+excess+dutyCycleWindow-airtime), true
+	}
+	return now, true
+}
+
+// spend books a transmission that begins at now.
+func (b *budget) spend(now moment, airtime time.Duration) {
+	b.total += airtime
+	if b.limit == 0 {
+		return
+	}
+	old := 0
+	for old < len(b.recent) && b.recent[old].end <= now-dutyCycleWindow {
+		b.used -= b.recent[old].end - b.recent[old].start
+		old++
+	}
+	b.recent = append(b.recent[old:], interval{now, now + airtime})
+	b.used += airtime
+}
