@@ -75,7 +75,8 @@ func ChooseFragSize(v lorawan.Version, blockLen, maxFragSize int, opts ...Option
 			}
 		}
 	}
-	return Choice{}, fmt.Errorf("fec: block of %d bytes in fragments of %d to %d: %w", blockLen, lo, hi, ErrChoice)
+	// bounds left sizes, so only the slot can have refused them all.
+	return Choice{}, fmt.Errorf("fec: block of %d bytes and its padding, the device holds %d bytes: %w", blockLen, c.limits.BlockSize, ErrChoice)
 }
 
 // bounds returns the smallest and largest FragSize that the demands leave.
@@ -100,7 +101,8 @@ func (c *chooser) bounds(blockLen, maxFragSize int) (lo, hi int, err error) {
 		return 0, 0, fmt.Errorf("fec: block of %d bytes in %d fragments needs FragSize %d, have %d: %w",
 			blockLen, most, fits, hi, ErrChoice)
 	}
-	return max(lo, fits), hi, nil
+	// A fragment larger than the block would carry padding only.
+	return max(lo, fits), min(hi, max(lo, blockLen)), nil
 }
 
 func (c *chooser) allows(choice Choice) bool {

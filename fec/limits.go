@@ -23,7 +23,7 @@ type Limits struct {
 	DropsLower bool
 
 	// SpoiledByUncoded: an uncoded fragment after the first coded one is taken for a coded
-	// one and ruins the image.
+	// one of a row that was never sent, and ruins the image. Before that, any order is fine.
 	SpoiledByUncoded bool
 
 	// FinishesOverLimit: beyond MaxLost the decoder reports that it is done, with the
@@ -42,7 +42,7 @@ var (
 		DropsLower: true, FinishesOverLimit: true, Style: StyleLoRaMac}
 
 	// LBMDefault is LoRa Basics Modem, both package versions; the numbers are build options.
-	LBMDefault = Limits{NbFrag: 100, FragSize: 242, MaxLost: 100,
+	LBMDefault = Limits{NbFrag: 100, FragSize: 242, MaxLostPercent: 100,
 		DropsLower: true, Style: StyleLBM}
 
 	// ActilityL476 is Actility's firmware for the STM32L476, derived from LoRaMac-node.
