@@ -113,6 +113,9 @@ func (PackageVersionReq) CID() byte { return 0x00 }
 // Name returns "PackageVersionReq".
 func (PackageVersionReq) Name() string { return "PackageVersionReq" }
 
+// String returns "PackageVersionReq".
+func (c PackageVersionReq) String() string { return c.Name() }
+
 // Append appends the one byte of the command.
 func (c PackageVersionReq) Append(b []byte, _ Version) ([]byte, error) {
 	return append(b, c.CID()), nil
@@ -135,6 +138,11 @@ func (PackageVersionAns) CID() byte { return 0x00 }
 
 // Name returns "PackageVersionAns".
 func (PackageVersionAns) Name() string { return "PackageVersionAns" }
+
+// String gives the fields for logs, such as "PackageVersionAns package=3 version=2".
+func (c PackageVersionAns) String() string {
+	return fmt.Sprintf("%s package=%d version=%d", c.Name(), uint8(c.PackageIdentifier), uint8(c.PackageVersion))
+}
 
 // Append appends the three bytes of the command.
 func (c PackageVersionAns) Append(b []byte, _ Version) ([]byte, error) {

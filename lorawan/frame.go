@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 )
 
 // Errors of the data frame codec.
@@ -102,6 +103,11 @@ func (s Session) Open(phy []byte, next uint32) (DataFrame, error) {
 	foptsLen := int(phy[5] & 0x0f)
 	f.FCnt = next&^0xffff | uint32(binary.LittleEndian.Uint16(phy[6:8]))
 	if f.FCnt < next {
+		// At the end of the counter's life there is no candidate left. Wrapping to a
+		// small one would accept a frame from the beginning a second time.
+		if f.FCnt > math.MaxUint32-1<<16 {
+			return DataFrame{}, fmt.Errorf("address %s, no FCnt left above %d: %w", addr, next, ErrMIC)
+		}
 		f.FCnt += 1 << 16
 	}
 	body, mic := phy[:len(phy)-4], phy[len(phy)-4:]
