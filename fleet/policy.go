@@ -69,6 +69,7 @@ func (m *RedundancyMode) UnmarshalText(b []byte) (err error) {
 type CampaignPolicy struct {
 	Setup                  SetupMode      `json:"setup"`
 	Redundancy             RedundancyMode `json:"redundancy"`
+	CloseAtThreshold       bool           `json:"close_at_threshold,omitempty"`        // end a stage as soon as the success threshold is reached, as the reference server does
 	Retries                int            `json:"retries,omitempty"`                   // resends of a unicast command after the first; 0: 3, negative: none
 	LateAnswer             time.Duration  `json:"-"`                                   // "late_answer_s": stragglers' time after a stage; 0: 60 s
 	SessionLead            time.Duration  `json:"-"`                                   // "session_lead_s": from the last expected answer to a computed session start; 0: 60 s

@@ -1,0 +1,367 @@
+package campaign
+
+import (
+	"cmp"
+	"container/heap"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"time"
+
+	"github.com/starling-fuota/starling/fec"
+	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/lorawan"
+)
+
+// Campaign is one campaign as a state machine. It is not safe for concurrent use: one
+// goroutine owns it at a time.
+type Campaign struct {
+	spec     Spec
+	material Material
+	stages   []Stage // of the type, or of the clean-up
+	head     Header
+	devices  []Device
+	groups   []Group
+
+	// What follows is derived from the state and rebuilt by Load.
+	index      map[lorawan.EUI64]int
+	groupIndex map[lorawan.EUI64]int
+	groupLanes [][]int        // lanes of each group, indices into spec.Lanes
+	members    [][]int        // devices of each lane, ascending
+	encoders   []*fec.Encoder // per lane, made when first needed
+	unsettled  []int          // per stage index: devices that still have something to do in it
+	tally      [outcomes]int  // devices by outcome
+	needing    []int          // per lane: devices that may need another fragment
+	status     []statusCount  // per group: devices in the status stage
+	statusAt   int            // index of StageStatus, or -1
+	timers     timerHeap      // deadlines of devices; stale entries are skipped
+	frames     map[string]int // unicast Downlink.ID under way -> device
+	tag        uint32         // first half of Downlink.ID
+
+	// The step under way.
+	now           time.Time
+	cause         string
+	out           Output
+	touched       map[int]bool
+	touchedGroups map[int]bool
+}
+
+// New makes a campaign that waits for Start.
+func New(spec Spec, material Material) (*Campaign, error) {
+	c := &Campaign{spec: spec, material: material}
+	if err := spec.check(material); err != nil {
+		return nil, err
+	}
+	c.stages = stagesOf(&c.spec)
+	c.head = Header{Status: fleet.Configured, Gate: -1}
+	for _, s := range c.stages {
+		c.head.Stages = append(c.head.Stages, StageState{Stage: s})
+	}
+	c.devices = make([]Device, len(spec.Devices))
+	for i := range c.devices {
+		c.devices[i].Stage = c.stages[0]
+	}
+	c.derive()
+	c.groups = make([]Group, len(spec.Groups))
+	for i := range c.groups {
+		c.groups[i].NextFCnt = spec.Groups[i].FirstFCnt
+		c.groups[i].Lanes = make([]LaneState, len(c.groupLanes[i]))
+	}
+	return c, nil
+}
+
+// Load brings back a campaign from what was stored: devices and groups in the order
+// of spec. It goes on exactly where it was.
+func Load(spec Spec, material Material, head Header, devices []Device, groups []Group) (*Campaign, error) {
+	if err := spec.check(material); err != nil {
+		return nil, err
+	}
+	if len(devices) != len(spec.Devices) || len(groups) != len(spec.Groups) {
+		return nil, fmt.Errorf("campaign %s: stored state has %d devices and %d groups, its specification %d and %d",
+			spec.ID, len(devices), len(groups), len(spec.Devices), len(spec.Groups))
+	}
+	c := &Campaign{spec: spec, material: material, head: head, devices: devices, groups: groups}
+	c.stages = stagesOf(&c.spec)
+	if head.Status == fleet.Stopped {
+		c.stages = cleanUpStages
+	}
+	c.derive()
+	return c, nil
+}
+
+// derive builds what the state implies.
+func (c *Campaign) derive() {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(c.spec.ID))
+	c.tag = h.Sum32()
+	c.index = make(map[lorawan.EUI64]int, len(c.devices))
+	c.members = make([][]int, len(c.spec.Lanes))
+	for i, m := range c.spec.Devices {
+		c.index[m.DevEUI] = i
+		c.members[m.Lane] = append(c.members[m.Lane], i)
+	}
+	c.groupIndex = make(map[lorawan.EUI64]int, len(c.spec.Groups))
+	for i, g := range c.spec.Groups {
+		c.groupIndex[g.DevEUI] = i
+	}
+	c.groupLanes = make([][]int, len(c.spec.Groups))
+	for i, l := range c.spec.Lanes {
+		c.groupLanes[l.Group] = append(c.groupLanes[l.Group], i)
+	}
+	c.encoders = make([]*fec.Encoder, len(c.spec.Lanes))
+	c.recount()
+}
+
+// recount rebuilds the counters and timers from the devices.
+func (c *Campaign) recount() {
+	c.unsettled = make([]int, len(c.stages))
+	c.tally = [outcomes]int{}
+	c.needing = make([]int, len(c.spec.Lanes))
+	c.status = make([]statusCount, len(c.spec.Groups))
+	c.statusAt = slices.Index(c.stages, StageStatus)
+	c.timers = c.timers[:0]
+	c.frames = make(map[string]int)
+	for i := range c.devices {
+		c.count(i, +1)
+		if id := c.devices[i].Frame; id != "" {
+			c.frames[id] = i
+		}
+		if at := c.devices[i].Deadline; !at.IsZero() {
+			c.timers = append(c.timers, timer{at, i})
+		}
+	}
+	heap.Init(&c.timers)
+}
+
+// Spec returns what the campaign was started with. It is not to be changed.
+func (c *Campaign) Spec() *Spec { return &c.spec }
+
+// Header returns the state of the campaign as a whole.
+func (c *Campaign) Header() Header { return c.head }
+
+// Device returns the state of device i of Spec.Devices.
+func (c *Campaign) Device(i int) Device { return c.devices[i] }
+
+// Group returns the state of group i of Spec.Groups.
+func (c *Campaign) Group(i int) Group { return c.groups[i] }
+
+// Done reports whether nothing is left to do: the campaign has ended and so has the
+// clean-up, if there was one.
+func (c *Campaign) Done() bool {
+	return c.head.Status != fleet.Configured && c.head.Status != fleet.Running && !c.head.CleaningUp
+}
+
+// Step applies one input at time now and returns what must follow.
+// It does no I/O, starts no goroutine, reads no clock. Same inputs, same outputs.
+func (c *Campaign) Step(now time.Time, in Input) Output {
+	c.now, c.cause = now, in.String()
+	c.out = Output{}
+	c.touched, c.touchedGroups = map[int]bool{}, map[int]bool{}
+
+	switch in := in.(type) {
+	case Start:
+		c.start()
+	case Heard:
+		c.heard(in)
+	case Sent:
+		c.sent(in)
+	case NotSent:
+		c.notSent(in)
+	case Joined:
+		c.joined(in)
+	case StopRequested:
+		c.stop(in)
+	case PauseRequested:
+		c.pause()
+	case ResumeRequested:
+		c.resume()
+	case TimerFired:
+	}
+	if c.head.Paused.IsZero() && !c.Done() {
+		c.fireTimers()
+		for g := range c.groups {
+			c.polled(g)
+		}
+		c.advance()
+	}
+
+	c.out.Devices = sortedKeys(c.touched)
+	c.out.Groups = sortedKeys(c.touchedGroups)
+	c.out.WakeAt = c.wakeAt()
+	return c.out
+}
+
+func sortedKeys(set map[int]bool) []int {
+	keys := make([]int, 0, len(set))
+	for k := range set {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// change is the one way to alter a device: it keeps the counters, the timers and the
+// list of changed rows right.
+func (c *Campaign) change(i int, f func(d *Device)) {
+	d := &c.devices[i]
+	before, frame := d.Deadline, d.Frame
+	c.count(i, -1)
+	f(d)
+	c.count(i, +1)
+	if d.Frame != frame {
+		delete(c.frames, frame)
+		if d.Frame != "" {
+			c.frames[d.Frame] = i
+		}
+	}
+	c.touched[i] = true
+	if !d.Deadline.IsZero() && !d.Deadline.Equal(before) {
+		heap.Push(&c.timers, timer{d.Deadline, i})
+	}
+}
+
+// count adds n to the counters that device i takes part in.
+func (c *Campaign) count(i, n int) {
+	d := &c.devices[i]
+	c.tally[d.Outcome] += n
+	if d.Outcome == Active || d.Outcome == Stopping {
+		c.unsettled[c.at(d.Stage)] += n
+	}
+	if d.Outcome != Active || c.statusAt < 0 || c.at(d.Stage) > c.statusAt {
+		return
+	}
+	if !d.Complete {
+		c.needing[c.spec.Devices[i].Lane] += n
+	}
+	if d.Stage == StageStatus {
+		s := &c.status[c.lane(i).Group]
+		switch d.Phase {
+		case PhaseWaiting:
+			s.silent += n
+		case PhaseIncomplete:
+			s.incomplete += n
+		default:
+			s.underWay += n
+		}
+	}
+}
+
+// at returns the index of a stage in the order of this campaign.
+func (c *Campaign) at(s Stage) int {
+	i := slices.Index(c.stages, s)
+	if i < 0 {
+		panic(fmt.Sprintf("campaign %s: stage %s is not one of %v", c.spec.ID, s, c.stages))
+	}
+	return i
+}
+
+// nextID returns a Downlink.ID that no other downlink of any campaign has.
+func (c *Campaign) nextID() string {
+	c.head.Seq++
+	return fmt.Sprintf("%08x%08x", c.tag, c.head.Seq)
+}
+
+// tell adds an event about the campaign.
+func (c *Campaign) tell(code, format string, args ...any) {
+	c.out.Events = append(c.out.Events, Event{At: c.now, Code: code, Text: fmt.Sprintf(format, args...), Cause: c.cause})
+}
+
+// tellDevice adds an event about device i.
+func (c *Campaign) tellDevice(i int, code, format string, args ...any) {
+	c.tell(code, format, args...)
+	c.out.Events[len(c.out.Events)-1].DevEUI = c.spec.Devices[i].DevEUI
+}
+
+// tellGroup adds an event about group g.
+func (c *Campaign) tellGroup(g int, code, format string, args ...any) {
+	c.tell(code, format, args...)
+	c.out.Events[len(c.out.Events)-1].Group = c.spec.Groups[g].DevEUI
+}
+
+func (c *Campaign) lane(i int) *Lane     { return &c.spec.Lanes[c.spec.Devices[i].Lane] }
+func (c *Campaign) traits(i int) *Traits { return &c.spec.Traits[c.spec.Devices[i].Traits] }
+func (c *Campaign) group(i int) *Group   { return &c.groups[c.lane(i).Group] }
+
+// timer is a deadline of a device.
+type timer struct {
+	at     time.Time
+	device int
+}
+
+// timerHeap orders deadlines by time and, for equal times, by device, so that the order
+// of outputs never depends on the history of the heap.
+type timerHeap []timer
+
+func (h timerHeap) Len() int { return len(h) }
+func (h timerHeap) Less(i, j int) bool {
+	return cmp.Or(h[i].at.Compare(h[j].at), cmp.Compare(h[i].device, h[j].device)) < 0
+}
+func (h timerHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+
+// Push implements heap.Interface.
+func (h *timerHeap) Push(x any) { *h = append(*h, x.(timer)) }
+
+// Pop implements heap.Interface.
+func (h *timerHeap) Pop() any {
+	last := len(*h) - 1
+	t := (*h)[last]
+	*h = (*h)[:last]
+	return t
+}
+
+// fireTimers runs every deadline that has come.
+func (c *Campaign) fireTimers() {
+	if end := c.end(); !end.IsZero() && c.head.Status == fleet.Running && !c.now.Before(end) {
+		c.runOut()
+		return
+	}
+	for len(c.timers) > 0 && !c.timers[0].at.After(c.now) {
+		t := heap.Pop(&c.timers).(timer)
+		if c.devices[t.device].Deadline.Equal(t.at) {
+			c.deadline(t.device)
+		}
+	}
+	for g := range c.groups {
+		if at := c.groups[g].Deadline; !at.IsZero() && !at.After(c.now) {
+			c.groupDeadline(g)
+		}
+	}
+}
+
+// wakeAt returns the earliest deadline of anything, or zero.
+func (c *Campaign) wakeAt() time.Time {
+	if c.Done() || c.head.Status == fleet.Configured || !c.head.Paused.IsZero() {
+		return time.Time{}
+	}
+	var at time.Time
+	earlier := func(t time.Time) {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	for len(c.timers) > 0 {
+		if t := c.timers[0]; c.devices[t.device].Deadline.Equal(t.at) {
+			earlier(t.at)
+			break
+		}
+		heap.Pop(&c.timers)
+	}
+	for g := range c.groups {
+		earlier(c.groups[g].Deadline)
+	}
+	if c.head.Status == fleet.Running {
+		earlier(c.end())
+		if s := c.firstOpen(); s >= 0 {
+			earlier(c.head.Stages[s].Grace)
+		}
+	}
+	return at
+}
+
+// end returns when the maximum duration is over; zero: never.
+func (c *Campaign) end() time.Time {
+	if c.spec.MaxDuration <= 0 || c.head.Started.IsZero() {
+		return time.Time{}
+	}
+	return c.head.Started.Add(c.spec.MaxDuration)
+}

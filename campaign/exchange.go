@@ -1,0 +1,384 @@
+package campaign
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/starling-fuota/starling/lorawan"
+)
+
+// One command, one device, until it is answered:
+//
+//	            gate opens            uplink heard
+//	 waiting ─────────────> listening ────────────┐
+//	    │      (never heard in this campaign)     v       report "sent"          answer
+//	    └──────────────────────────────────────> queued ───────────────> sent ─────────> judged
+//	               (heard before)                 ^                        │
+//	                                              │  no report in time,    │
+//	                                              └── or heard without ────┘
+//	                                                  an answer, or silence
+//	                                                  (Retries times, then failed)
+//
+// A class A device can be reached only right after an uplink. So a command stands in
+// the network's queue once, never twice (Flush), and is repeated when the device has
+// just been heard without its answer: that downlink can still make the receive windows
+// of the same uplink. The timer is for devices whose uplinks get lost.
+
+// answerGrace is how long after a downlink an uplink without the answer does not mean
+// that the answer is lost: devices take some seconds to answer, and may send
+// something else first.
+const answerGrace = 10 * time.Second
+
+// answerMargin is added to every wait for an answer: network latency and the seconds
+// that a device takes before it answers.
+const answerMargin = 15 * time.Second
+
+// begin lets device i work on its stage, whose gate is open.
+func (c *Campaign) begin(i int) {
+	d := &c.devices[i]
+	switch d.Stage {
+	case StageData:
+		// The group sends; there is nothing to ask.
+		return
+	case StageStatus:
+		c.beginStatus(i)
+		return
+	case StageVersion:
+		c.beginVersion(i)
+		return
+	}
+	if d.Heard.IsZero() {
+		c.becomeListening(i)
+		return
+	}
+	c.ask(i)
+}
+
+// becomeListening waits for a first uplink: a command for a device that is not there
+// would sit in the network's queue and cost an attempt.
+func (c *Campaign) becomeListening(i int) {
+	patience := time.Duration(c.spec.Policy.Retries+1) * c.traits(i).UplinkPeriod
+	c.change(i, func(d *Device) {
+		d.Phase, d.Deadline = PhaseListening, c.now.Add(patience+answerMargin)
+	})
+}
+
+// becomeHolding waits until a time before it asks.
+func (c *Campaign) becomeHolding(i int, until time.Time) {
+	c.change(i, func(d *Device) { d.Phase, d.Deadline = PhaseHolding, until })
+}
+
+// ask sends the command of the device's stage, or gives up.
+func (c *Campaign) ask(i int) {
+	d := &c.devices[i]
+	if d.Attempts > c.spec.Policy.Retries {
+		reason, text := ReasonNoAnswer, "no answer to %d commands"
+		if d.Phase == PhaseQueued {
+			reason, text = ReasonNotSent, "the network server sent none of %d commands"
+		}
+		c.becomeFailed(i, reason, fmt.Sprintf(text, d.Attempts))
+		return
+	}
+	pkg, commands, refusal := c.request(i)
+	if refusal.kind == refused {
+		c.becomeFailed(i, refusal.reason, refusal.text)
+		return
+	}
+	id := c.send(i, pkg, d.Attempts+1, commands...)
+	c.change(i, func(d *Device) {
+		d.Phase, d.Frame, d.Since = PhaseQueued, id, c.now
+		d.Attempts++
+		// Three periods: an uplink can get lost without the device being away.
+		d.Deadline = c.now.Add(3*c.traits(i).UplinkPeriod + answerMargin)
+	})
+}
+
+// send puts commands of one package on their way to device i and returns the ID.
+func (c *Campaign) send(i int, pkg lorawan.PackageID, attempt int, commands ...lorawan.Command) string {
+	t := c.traits(i)
+	payload, err := lorawan.AppendAll(nil, t.Packages.Of(pkg), commands...)
+	if err != nil {
+		// Plan made every field; a value that does not fit is a broken invariant.
+		panic(fmt.Sprintf("campaign %s: device %s: %v", c.spec.ID, c.spec.Devices[i].DevEUI, err))
+	}
+	id := c.nextID()
+	c.head.UnicastSent++
+	c.out.Downlinks = append(c.out.Downlinks, Downlink{
+		ID: id, DevEUI: c.spec.Devices[i].DevEUI, FPort: t.FPort(pkg), Payload: payload, Commands: commands,
+		Flush: c.devices[i].Phase == PhaseQueued, Attempt: attempt,
+	})
+	return id
+}
+
+// request returns what device i is asked in its stage, or a refusal if asking makes no
+// sense any more.
+func (c *Campaign) request(i int) (lorawan.PackageID, []lorawan.Command, verdict) {
+	switch c.devices[i].Stage {
+	case StageMcGroupSetup:
+		return c.mcGroupSetupReq(i)
+	case StageRebootTime:
+		return c.rebootTimeReq(i)
+	case StageFragSetup:
+		return c.fragSessionSetupReq(i)
+	case StageMcSession:
+		return c.mcSessionReq(i)
+	case StageStatus:
+		return c.statusReq(i)
+	case StageUpgradeImage:
+		return c.upgradeImageReq()
+	case StageReboot:
+		return c.rebootReq(i)
+	case StageVersion:
+		return c.versionReq()
+	case StageCancelReboot, StageDeleteImage, StageDeleteSession, StageDeleteGroup:
+		return c.cleanUpReq(i)
+	}
+	panic(fmt.Sprintf("campaign %s: stage %s asks nothing", c.spec.ID, c.devices[i].Stage))
+}
+
+// verdict is what an answer means for the stage of the device that gave it.
+type verdict struct {
+	kind   verdictKind
+	reason Reason
+	text   string
+	until  time.Time // with hold
+}
+
+type verdictKind uint8
+
+const (
+	ignored  verdictKind = iota // not the answer to what is outstanding
+	passed                      // the stage is done
+	verified                    // the campaign is done for this device, with evidence
+	refused                     // asking again would not help
+	again                       // ask again now
+	hold                        // ask again at until
+	missing                     // fragments are missing; the stage is settled for now
+)
+
+// heard takes an uplink to its device.
+func (c *Campaign) heard(in Heard) {
+	i, ok := c.index[in.DevEUI]
+	if !ok {
+		return
+	}
+	c.change(i, func(d *Device) { d.Heard = in.At })
+	if !c.started() {
+		return
+	}
+	settled := false
+	for _, cmd := range in.Commands {
+		if v := c.judge(i, in, cmd); v.kind != ignored {
+			c.follow(i, v)
+			settled = true
+		}
+	}
+	if d := &c.devices[i]; !settled && c.head.Paused.IsZero() {
+		c.nextChance(i, d, in.At)
+	}
+}
+
+// nextChance uses that a device has just been heard.
+func (c *Campaign) nextChance(i int, d *Device, at time.Time) {
+	switch d.Phase {
+	case PhaseListening:
+		c.ask(i)
+	case PhaseSent:
+		if at.Sub(d.Since) > answerGrace+c.answerSpread(i) {
+			c.ask(i)
+		}
+	}
+}
+
+// follow does what a verdict says.
+func (c *Campaign) follow(i int, v verdict) {
+	d := &c.devices[i]
+	switch d.Outcome {
+	case Verified, Stopped:
+		return
+	case Failed:
+		if v.kind != passed && v.kind != verified || !c.mayRevive(d) {
+			return
+		}
+		c.change(i, func(d *Device) { d.Outcome, d.Reason, d.Detail = Active, ReasonNone, "" })
+		c.tellDevice(i, "device.revived", "answered late")
+	}
+	switch v.kind {
+	case passed:
+		c.becomePassed(i)
+	case verified:
+		c.becomeVerified(i, v.text)
+	case refused:
+		c.becomeFailed(i, v.reason, v.text)
+	case again:
+		c.ask(i)
+	case hold:
+		c.becomeHolding(i, v.until)
+	case missing:
+		c.becomeIncomplete(i, v.reason, v.text)
+	}
+}
+
+// mayRevive tells if a late answer still counts: the stage in which the device was given
+// up for its silence is still open.
+func (c *Campaign) mayRevive(d *Device) bool {
+	silent := d.Reason == ReasonNoAnswer || d.Reason == ReasonNoUplink || d.Reason == ReasonNotSent
+	return silent && c.head.Stages[c.at(d.Stage)].Closed.IsZero()
+}
+
+// sent takes a report that a downlink is on the air.
+func (c *Campaign) sent(in Sent) {
+	c.head.Airtime += in.Airtime
+	if g, ok := c.groupOf(in.ID); ok {
+		c.groupSent(g, in)
+		return
+	}
+	if i, ok := c.deviceOf(in.ID, PhaseQueued); ok {
+		c.becomeSent(i, in.At)
+	}
+}
+
+// becomeSent starts the wait for the answer when the command is on the air, not when it
+// was queued: the queue of a class A device may be served much later.
+func (c *Campaign) becomeSent(i int, at time.Time) {
+	wait := c.traits(i).UplinkPeriod + c.answerSpread(i) + answerMargin
+	c.change(i, func(d *Device) {
+		d.Phase, d.Since, d.Deadline = PhaseSent, at, at.Add(wait)
+	})
+}
+
+// notSent takes a report that a downlink will not go out.
+func (c *Campaign) notSent(in NotSent) {
+	if g, ok := c.groupOf(in.ID); ok {
+		c.tellGroup(g, "network.not_sent", "frame %s was not sent: %s", in.ID, in.Reason)
+		c.groupSent(g, Sent{ID: in.ID, At: c.now})
+		return
+	}
+	if i, ok := c.deviceOf(in.ID, PhaseQueued); ok && c.head.Paused.IsZero() {
+		c.tellDevice(i, "network.not_sent", "command %s was not sent: %s", in.ID, in.Reason)
+		c.becomeHolding(i, c.now.Add(c.traits(i).UplinkPeriod))
+	}
+}
+
+// deviceOf finds the device that waits in a phase for the downlink with this ID.
+func (c *Campaign) deviceOf(id string, phase Phase) (int, bool) {
+	i, ok := c.frames[id]
+	return i, ok && c.devices[i].Frame == id && c.devices[i].Phase == phase
+}
+
+// deadline ends the patience of device i in its present phase.
+func (c *Campaign) deadline(i int) {
+	d := &c.devices[i]
+	if d.Outcome != Active && d.Outcome != Stopping {
+		return
+	}
+	switch d.Phase {
+	case PhaseListening:
+		c.becomeFailed(i, ReasonNoUplink, fmt.Sprintf("no uplink for %s", c.now.Sub(c.head.Stages[max(c.head.Gate, 0)].Opened).Round(time.Second)))
+	case PhaseHolding, PhaseQueued, PhaseSent:
+		c.ask(i)
+	}
+}
+
+// joined sends a device back to the first stage if it had anything in RAM that the
+// campaign still needs. Once fragments are under way it is too late for this session.
+func (c *Campaign) joined(in Joined) {
+	i, ok := c.index[in.DevEUI]
+	if !ok || !c.started() || c.devices[i].Outcome != Active {
+		return
+	}
+	d := &c.devices[i]
+	if !d.SetUp || c.at(d.Stage) >= c.at(StageMcSession) && c.head.Gate > c.at(StageMcSession) {
+		return
+	}
+	c.tellDevice(i, string(ReasonRejoined), "joined again: its groups and sessions are gone, set up again")
+	c.change(i, func(d *Device) {
+		d.Stage, d.Phase, d.Attempts = c.stages[0], PhaseWaiting, 0
+		d.SetUp, d.Session, d.RebootSet, d.Deadline, d.Heard = false, false, false, time.Time{}, c.now
+	})
+	c.begin(i)
+}
+
+// becomePassed moves device i to the next stage that concerns it.
+func (c *Campaign) becomePassed(i int) {
+	d := &c.devices[i]
+	from := d.Stage
+	next := c.at(from) + 1
+	for next < len(c.stages) && c.skips(i, c.stages[next]) {
+		next++
+	}
+	flush := d.Phase == PhaseQueued
+	if next == len(c.stages) {
+		c.becomeDone(i)
+		return
+	}
+	c.tellDevice(i, "device.passed", "passed %s", from)
+	c.change(i, func(d *Device) {
+		d.Stage, d.Phase, d.Attempts, d.Deadline, d.Frame = c.stages[next], PhaseWaiting, 0, time.Time{}, ""
+	})
+	if flush {
+		// The answer was to an earlier copy: the one that is queued must not follow.
+		c.out.FlushDevices = append(c.out.FlushDevices, c.spec.Devices[i].DevEUI)
+	}
+	if next <= c.head.Gate {
+		c.begin(i)
+	}
+}
+
+// becomeDone ends the way of device i, which has passed its last stage.
+func (c *Campaign) becomeDone(i int) {
+	if c.devices[i].Outcome == Stopping {
+		c.becomeStopped(i, ReasonStopped, "cleaned up")
+		return
+	}
+	c.becomeVerified(i, fmt.Sprintf("passed %s, the last stage", c.devices[i].Stage))
+}
+
+// becomeVerified records the evidence that device i has what it should.
+func (c *Campaign) becomeVerified(i int, text string) {
+	if c.devices[i].Phase == PhaseQueued {
+		c.out.FlushDevices = append(c.out.FlushDevices, c.spec.Devices[i].DevEUI)
+	}
+	c.tellDevice(i, "device.verified", "%s", text)
+	c.change(i, func(d *Device) {
+		d.Outcome, d.Phase, d.Reason, d.Detail, d.Deadline, d.Frame = Verified, PhaseWaiting, ReasonNone, "", time.Time{}, ""
+	})
+}
+
+// becomeFailed gives device i up, or, in a clean-up, says that it could not be proven.
+func (c *Campaign) becomeFailed(i int, reason Reason, text string) {
+	d := &c.devices[i]
+	if d.Phase == PhaseQueued {
+		c.out.FlushDevices = append(c.out.FlushDevices, c.spec.Devices[i].DevEUI)
+	}
+	if d.Outcome == Stopping {
+		c.cleanUpFailed(i, reason, text)
+		return
+	}
+	text = fmt.Sprintf("%s: %s", d.Stage, text)
+	c.tellDevice(i, string(reason), "failed in %s", text)
+	c.change(i, func(d *Device) {
+		d.Outcome, d.Phase, d.Reason, d.Detail, d.Deadline, d.Frame = Failed, PhaseWaiting, reason, text, time.Time{}, ""
+	})
+}
+
+// skips tells if a stage does not concern device i.
+func (c *Campaign) skips(i int, s Stage) bool {
+	d, t := &c.devices[i], c.traits(i)
+	switch s {
+	case StageUpgradeImage:
+		// It may be rebooting this very moment, and forgets the image status when it does.
+		return t.RebootsItself && c.spec.RebootAt.IsZero()
+	case StageReboot:
+		return t.RebootsItself
+	case StageCancelReboot:
+		return !d.RebootSet
+	case StageDeleteImage:
+		return !d.Block
+	case StageDeleteSession:
+		return !d.Session
+	case StageDeleteGroup:
+		return !d.SetUp
+	}
+	return false
+}

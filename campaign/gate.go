@@ -1,0 +1,238 @@
+package campaign
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/starling-fuota/starling/fleet"
+)
+
+// Stages are gates. Devices work on every stage up to Header.Gate, each at its own
+// pace; a stage closes when no device has anything left to do in it, and then the share
+// of devices that are still in the campaign is held against the success threshold.
+//
+//	sequential:  one gate at a time, as the reference server does
+//	pipelined:   the set-up stages before McSession open together, and so do all stages
+//	             from DataFragment on; McSession is a gate of its own, because its
+//	             request names the start time that the stages before it decide
+//
+// Between "settled" and "closed" lies the late-answer time: a device that was given up
+// for its silence comes back if its answer arrives in it.
+
+// start opens the first gate.
+func (c *Campaign) start() {
+	if c.head.Status != fleet.Configured {
+		return
+	}
+	c.head.Status, c.head.Started = fleet.Running, c.now
+	c.tell("campaign.started", "started with %d devices in %d groups", len(c.devices), len(c.groups))
+	c.openNext()
+}
+
+// started tells if there is anything to do with an uplink or a report.
+func (c *Campaign) started() bool { return c.head.Status == fleet.Running || c.head.CleaningUp }
+
+// openNext opens the gate behind the present one, and with it those that open together.
+func (c *Campaign) openNext() {
+	from := c.head.Gate + 1
+	to := from
+	if c.spec.Policy.Setup == fleet.PipelinedSetup {
+		switch {
+		case c.stages[from] == StageMcSession:
+		case from < c.at(StageMcSession):
+			to = c.at(StageMcSession) - 1
+		default:
+			to = len(c.stages) - 1
+		}
+	} else if c.stages[from] == StageData {
+		// Fragments and status requests alternate: one is no use without the other.
+		to = from + 1
+	}
+	c.head.Gate = to
+	for s := from; s <= to; s++ {
+		c.open(c.stages[s])
+	}
+	for i := range c.devices {
+		if d := &c.devices[i]; d.Outcome == Active && d.Phase == PhaseWaiting && c.at(d.Stage) >= from && c.at(d.Stage) <= to {
+			c.begin(i)
+		}
+	}
+}
+
+// open prepares a stage for its devices.
+func (c *Campaign) open(s Stage) {
+	c.head.Stages[c.at(s)].Opened = c.now
+	c.tell("stage.opened", "%s: %d devices", s, c.unsettled[c.at(s)])
+	switch s {
+	case StageMcSession:
+		c.fixSessions()
+	case StageData:
+		c.armGroups()
+	}
+}
+
+// firstOpen returns the index of the first stage that is open and not closed, or -1.
+func (c *Campaign) firstOpen() int {
+	for s := 0; s <= c.head.Gate; s++ {
+		if c.head.Stages[s].Closed.IsZero() {
+			return s
+		}
+	}
+	return -1
+}
+
+// advance closes every stage that is settled and opens what follows.
+func (c *Campaign) advance() {
+	if c.head.CleaningUp {
+		c.advanceCleanUp()
+		return
+	}
+	for c.head.Status == fleet.Running {
+		s := c.firstOpen()
+		if s < 0 {
+			c.openNext()
+			continue
+		}
+		if !c.settled(s) || !c.graceOver(s) {
+			return
+		}
+		c.close(s)
+	}
+}
+
+// settled tells if stage s needs no more time.
+func (c *Campaign) settled(s int) bool {
+	waiting := 0
+	for k := range s + 1 {
+		waiting += c.unsettled[k]
+	}
+	if waiting == 0 {
+		return true
+	}
+	return c.spec.Policy.CloseAtThreshold && c.stages[s] != StageData && c.holds(len(c.devices)-c.tally[Failed]-waiting)
+}
+
+// graceOver starts the late-answer time of a settled stage and tells if it is over.
+// Without a silent device there is nothing to wait for.
+func (c *Campaign) graceOver(s int) bool {
+	st := &c.head.Stages[s]
+	if st.Grace.IsZero() {
+		if !c.someSilent(s) {
+			return true
+		}
+		st.Grace = c.now.Add(c.spec.Policy.LateAnswer)
+	}
+	return !c.now.Before(st.Grace)
+}
+
+// someSilent tells if a late answer could still change stage s.
+func (c *Campaign) someSilent(s int) bool {
+	for i := range c.devices {
+		d := &c.devices[i]
+		if c.at(d.Stage) == s && (d.Outcome == Active || d.Outcome == Failed && c.mayRevive(d)) {
+			return true
+		}
+	}
+	return false
+}
+
+// holds tells if n devices reach the success threshold. A small epsilon keeps 100 % of
+// 3 devices from failing on rounding.
+func (c *Campaign) holds(n int) bool {
+	return 100*float64(n)/float64(len(c.devices)) >= c.spec.Threshold-1e-9
+}
+
+// close ends stage s and holds it against the threshold.
+func (c *Campaign) close(s int) {
+	for i := range c.devices {
+		if d := &c.devices[i]; d.Outcome == Active && c.at(d.Stage) <= s {
+			c.becomeFailed(i, ReasonLate, "not ready when the stage closed")
+		}
+	}
+	st := &c.head.Stages[s]
+	st.Closed = c.now
+	ok := len(c.devices) - c.tally[Failed]
+	c.tell("stage.closed", "%s: %d of %d devices", st.Stage, ok, len(c.devices))
+	switch {
+	case ok == 0 || !c.holds(ok):
+		c.finish(fleet.Failed, ReasonBelowThreshold, fmt.Sprintf("%s: %d of %d devices, threshold %g %%", st.Stage, ok, len(c.devices), c.spec.Threshold))
+	case s == len(c.stages)-1 || c.tally[Active] == 0:
+		c.finish(fleet.Succeeded, ReasonNone, fmt.Sprintf("%d of %d devices verified", c.tally[Verified], len(c.devices)))
+	}
+}
+
+// runOut ends the campaign when its maximum duration is over. What is verified by then counts.
+func (c *Campaign) runOut() {
+	verified := c.tally[Verified]
+	if verified > 0 && c.holds(verified) {
+		c.finish(fleet.Succeeded, ReasonMaxDuration, fmt.Sprintf("%d of %d devices verified when the maximum duration was over", verified, len(c.devices)))
+		return
+	}
+	c.finish(fleet.Failed, ReasonMaxDuration, fmt.Sprintf("%d of %d devices verified within %s, threshold %g %%", verified, len(c.devices), c.spec.MaxDuration, c.spec.Threshold))
+}
+
+// finish ends the campaign. Devices that are still under way end with it.
+func (c *Campaign) finish(status fleet.Status, reason Reason, detail string) {
+	c.head.Status, c.head.Reason, c.head.Detail, c.head.Ended = status, reason, detail, c.now
+	c.endDevices(func(i int) { c.becomeFailed(i, ReasonEnded, "the campaign ended") })
+	c.silenceGroups()
+	c.tell("campaign.ended", "%s: %s", status, detail)
+}
+
+// endDevices calls end for every device that is still under way.
+func (c *Campaign) endDevices(end func(i int)) {
+	for i := range c.devices {
+		if c.devices[i].Outcome == Active {
+			end(i)
+		}
+	}
+}
+
+// silenceGroups takes back what the groups still have queued.
+func (c *Campaign) silenceGroups() {
+	for g := range c.groups {
+		grp := &c.groups[g]
+		if grp.Frame != "" {
+			c.out.FlushGroups = append(c.out.FlushGroups, c.spec.Groups[g].DevEUI)
+		}
+		if grp.Phase != GroupIdle || !grp.Deadline.IsZero() {
+			grp.Phase, grp.Frame, grp.Deadline = GroupDone, "", time.Time{}
+			c.touchedGroups[g] = true
+		}
+	}
+}
+
+// pause holds all sending.
+func (c *Campaign) pause() {
+	if c.head.Status == fleet.Running && c.head.Paused.IsZero() {
+		c.head.Paused = c.now
+		c.tell("campaign.paused", "paused: nothing is sent; answers still count")
+	}
+}
+
+// resume goes on. Patience stood still meanwhile: every deadline moves by the pause, and
+// a session that has not started yet keeps its time, because devices know it already.
+func (c *Campaign) resume() {
+	if c.head.Paused.IsZero() {
+		return
+	}
+	pause := c.now.Sub(c.head.Paused)
+	c.head.Paused = time.Time{}
+	for i := range c.devices {
+		if !c.devices[i].Deadline.IsZero() {
+			c.change(i, func(d *Device) { d.Deadline = d.Deadline.Add(pause) })
+		}
+	}
+	for g := range c.groups {
+		if grp := &c.groups[g]; !grp.Deadline.IsZero() && grp.Phase != GroupArmed {
+			grp.Deadline = grp.Deadline.Add(pause)
+			c.touchedGroups[g] = true
+		}
+	}
+	for s := range c.head.Stages {
+		if st := &c.head.Stages[s]; !st.Grace.IsZero() && st.Closed.IsZero() {
+			st.Grace = st.Grace.Add(pause)
+		}
+	}
+	c.tell("campaign.resumed", "resumed after %s", pause.Round(time.Second))
+}

@@ -1,0 +1,166 @@
+package campaign
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/firmware"
+)
+
+// rebootCountdown is what a device gets between the command and its reboot: enough for
+// the answer to go out.
+const rebootCountdown = 60 * time.Second
+
+// maxMismatches is how often a device may report another version before we believe it:
+// a first report can come from before the reboot.
+const maxMismatches = 3
+
+func (t *Traits) dialect() firmware.Dialect {
+	if t.FirmwareDialect == fleet.TS006RC1 {
+		return firmware.ReleaseCandidate
+	}
+	return firmware.Standard
+}
+
+// rebootTimeReq sets the reboot time that the operator chose.
+func (c *Campaign) rebootTimeReq(int) (lorawan.PackageID, []lorawan.Command, verdict) {
+	if !c.now.Before(c.spec.RebootAt) {
+		return 0, nil, verdict{kind: refused, reason: ReasonRebootRefused, text: fmt.Sprintf("the reboot time %s has passed", c.spec.RebootAt.Format(time.RFC3339))}
+	}
+	return lorawan.FirmwareMgmt, []lorawan.Command{firmware.DevRebootTimeReq{RebootTime: lorawan.GPSSeconds32(c.spec.RebootAt)}}, verdict{}
+}
+
+// upgradeImageReq asks what the device thinks of the image it has received.
+func (c *Campaign) upgradeImageReq() (lorawan.PackageID, []lorawan.Command, verdict) {
+	return lorawan.FirmwareMgmt, []lorawan.Command{firmware.DevUpgradeImageReq{}}, verdict{}
+}
+
+// rebootReq has the device reboot into its new image. If the answer to that is lost, the
+// next question is which version runs: a second countdown would reboot it twice.
+func (c *Campaign) rebootReq(i int) (lorawan.PackageID, []lorawan.Command, verdict) {
+	if c.devices[i].Attempts%2 == 1 {
+		return c.versionReq()
+	}
+	at := c.now.Add(c.traits(i).UplinkPeriod + rebootCountdown)
+	c.change(i, func(d *Device) { d.RebootAt = at })
+	if c.traits(i).FirmwareDialect == fleet.TS006RC1 {
+		// Devices on the release candidate may not know the countdown.
+		return lorawan.FirmwareMgmt, []lorawan.Command{firmware.DevRebootTimeReq{RebootTime: lorawan.GPSSeconds32(at)}}, verdict{}
+	}
+	return lorawan.FirmwareMgmt, []lorawan.Command{firmware.DevRebootCountdownReq{Countdown: uint32(rebootCountdown / time.Second)}}, verdict{}
+}
+
+// versionReq asks which firmware runs.
+func (c *Campaign) versionReq() (lorawan.PackageID, []lorawan.Command, verdict) {
+	return lorawan.FirmwareMgmt, []lorawan.Command{firmware.DevVersionReq{}}, verdict{}
+}
+
+// beginVersion gives device i time to reboot before it is asked. Many announce their
+// version by themselves, and then need not be asked at all.
+func (c *Campaign) beginVersion(i int) {
+	at := c.now
+	switch {
+	case !c.spec.RebootAt.IsZero():
+		at = c.spec.RebootAt
+	case c.traits(i).RebootsItself:
+		at = at.Add(answerSpread(c.lane(i)))
+	default:
+		at = c.devices[i].RebootAt
+	}
+	if at.Before(c.now) {
+		at = c.now
+	}
+	c.becomeHolding(i, at.Add(c.spec.Policy.FlashTime))
+}
+
+// onRebootTimeAns judges the answer to a reboot time, whichever stage set it.
+func (c *Campaign) onRebootTimeAns(i int, in Heard, ans firmware.DevRebootTimeAns) verdict {
+	d, t := &c.devices[i], c.traits(i)
+	if !outstanding(d) {
+		return verdict{}
+	}
+	accepts := func(rebootTime uint32) bool {
+		return firmware.RebootAnsAccepts(ans, firmware.DevRebootTimeReq{RebootTime: rebootTime}, in.At, t.TimeTolerance+answerMargin, t.dialect())
+	}
+	switch d.Stage {
+	case StageCancelReboot:
+		if accepts(firmware.RebootCancel) {
+			c.change(i, func(d *Device) { d.RebootSet = false })
+			return verdict{kind: passed}
+		}
+	case StageRebootTime, StageReboot:
+		at := c.spec.RebootAt
+		if d.Stage == StageReboot {
+			at = d.RebootAt
+		}
+		if accepts(lorawan.GPSSeconds32(at)) {
+			c.change(i, func(d *Device) { d.RebootSet, d.RebootAt = true, at })
+			return verdict{kind: passed}
+		}
+		return verdict{kind: refused, reason: ReasonRebootRefused, text: fmt.Sprintf("asked to reboot at %s, the device says %s: its clock may be wrong", at.Format(time.RFC3339), ans)}
+	}
+	return verdict{}
+}
+
+// onRebootCountdownAns judges the answer to a countdown.
+func (c *Campaign) onRebootCountdownAns(i int, ans firmware.DevRebootCountdownAns) verdict {
+	d := &c.devices[i]
+	if d.Stage != StageReboot || !outstanding(d) {
+		return verdict{}
+	}
+	req := firmware.DevRebootCountdownReq{Countdown: uint32(rebootCountdown / time.Second)}
+	if !firmware.CountdownAnsAccepts(ans, req, rebootCountdown) {
+		return verdict{kind: refused, reason: ReasonRebootRefused, text: fmt.Sprintf("the device answers %s to a countdown of %s", ans, rebootCountdown)}
+	}
+	at := c.now.Add(rebootCountdown)
+	c.change(i, func(d *Device) { d.RebootSet, d.RebootAt = true, at })
+	return verdict{kind: passed}
+}
+
+// onUpgradeImageAns judges what the device thinks of its image.
+func (c *Campaign) onUpgradeImageAns(i int, ans firmware.DevUpgradeImageAns) verdict {
+	d := &c.devices[i]
+	if d.Stage != StageUpgradeImage || !outstanding(d) {
+		return verdict{}
+	}
+	switch ans.UpImageStatus {
+	case firmware.ImageNone:
+		return verdict{kind: refused, reason: ReasonImageNone, text: "the device has no image"}
+	case firmware.ImageCorrupt:
+		return verdict{kind: refused, reason: ReasonImageCorrupt, text: "the device says that the image is corrupt or its signature wrong"}
+	case firmware.ImageForeign:
+		return verdict{kind: refused, reason: ReasonImageHardware, text: "the device says that the image is for other hardware"}
+	}
+	if !firmware.ImageMatches(ans, c.spec.Firmware, c.traits(i).dialect()) {
+		return verdict{kind: refused, reason: ReasonImageVersion, text: fmt.Sprintf("the device holds an image of version %08x, not %08x", ans.NextFirmwareVersion, c.spec.Firmware)}
+	}
+	return verdict{kind: passed}
+}
+
+// onVersionAns takes a version, asked for or announced after boot.
+func (c *Campaign) onVersionAns(i int, ans firmware.DevVersionAns) verdict {
+	d := &c.devices[i]
+	c.change(i, func(d *Device) { d.Firmware = ans.FWVersion })
+	if c.spec.Type != fleet.FOTACampaign || c.head.CleaningUp {
+		return verdict{}
+	}
+	asked := outstanding(d) && (d.Stage == StageVersion || d.Stage == StageReboot)
+	if firmware.VersionMatches(ans, c.spec.Firmware, !asked, c.traits(i).dialect()) {
+		return verdict{kind: verified, text: fmt.Sprintf("runs firmware %08x", c.spec.Firmware)}
+	}
+	if !asked {
+		return verdict{}
+	}
+	if d.Stage == StageReboot {
+		return verdict{kind: again} // it has not rebooted: the countdown did not arrive
+	}
+	c.change(i, func(d *Device) { d.Mismatches++ })
+	text := fmt.Sprintf("runs firmware %08x, not %08x", ans.FWVersion, c.spec.Firmware)
+	if d.Mismatches >= maxMismatches {
+		return verdict{kind: refused, reason: ReasonVersionMismatch, text: text}
+	}
+	c.tellDevice(i, string(ReasonVersionMismatch), "%s; asked again later", text)
+	return verdict{kind: hold, until: c.now.Add(c.traits(i).UplinkPeriod)}
+}

@@ -1,0 +1,383 @@
+package campaign
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/starling-fuota/starling/fec"
+	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/fragmentation"
+	"github.com/starling-fuota/starling/lorawan/multicast"
+	"github.com/starling-fuota/starling/lorawan/region"
+)
+
+// ErrBlocked means that a campaign cannot start as it is configured. The errors that
+// wrap it say what to change.
+var ErrBlocked = errors.New("campaign cannot start")
+
+// Request is what Plan plans from: the campaign and the part of the fleet that it names.
+type Request struct {
+	Campaign fleet.Campaign
+	File     *fleet.File // nil for MCGROUP
+	Payload  []byte      // the bytes of File
+	Devices  []fleet.Device
+	Profiles map[string]fleet.DeviceProfile // by ID
+	Groups   []fleet.MulticastGroup
+	Busy     map[lorawan.EUI64]string // devices of running campaigns, and whose they are
+	// SessionCnt returns the next TS004 v2 counter of a device and FragIndex; nil: all new.
+	SessionCnt func(dev lorawan.EUI64, fragIndex uint8) uint16
+}
+
+// Excluded is a device that the campaign names and that does not take part.
+type Excluded struct {
+	DevEUI lorawan.EUI64 `json:"dev_eui"`
+	Reason Reason        `json:"reason"`
+	Detail string        `json:"detail"`
+}
+
+// Reasons why a device does not take part.
+const (
+	ReasonArchived      Reason = "excluded.archived"
+	ReasonNoProfile     Reason = "excluded.no_profile"
+	ReasonWrongHardware Reason = "excluded.wrong_hardware"
+	ReasonUpToDate      Reason = "excluded.up_to_date"
+	ReasonNoKey         Reason = "excluded.no_key"
+	ReasonNoPackage     Reason = "excluded.no_package"
+	ReasonNoGroup       Reason = "excluded.no_group"
+	ReasonBusy          Reason = "excluded.busy"
+	ReasonDecoder       Reason = "excluded.decoder_too_small"
+	ReasonNoLane        Reason = "excluded.no_lane"
+)
+
+// Planned is a campaign that can start.
+type Planned struct {
+	Spec     Spec
+	Material Material
+	Excluded []Excluded // ascending by DevEUI
+}
+
+// Plan turns a campaign and its fleet into lanes:
+//
+//	devices ── excluded, with a reason each
+//	   │
+//	   └─ group (class and band fit) ── lane (same TS004 version, port and decoder)
+//	                                      └─ FragSize, NbFrag off the weak counts
+//
+// It returns an error that wraps ErrBlocked if nothing could be sent at all.
+func Plan(r Request) (Planned, error) {
+	c := &r.Campaign
+	p := &planner{
+		Request: r, groups: map[lorawan.EUI64]int{},
+		lanes: map[laneKey]int{}, uncut: map[laneKey]error{}, traits: map[string]int{},
+	}
+	p.out.Material = Material{
+		RootKeys: map[lorawan.EUI64]RootKey{}, McKeys: map[lorawan.EUI64]lorawan.AES128Key{}, Payloads: map[string][]byte{},
+	}
+	p.out.Spec = Spec{
+		ID: c.ID, Type: c.Type, Threshold: c.SuccessThreshold, MaxDuration: c.MaxDuration,
+		SessionStart: c.SessionStart, RebootAt: c.RebootAt, Policy: c.Policy.WithDefaults(),
+	}
+	if err := p.checkFile(); err != nil {
+		return Planned{}, err
+	}
+	if len(r.Groups) == 0 {
+		return Planned{}, fmt.Errorf("%w: its regions hold no multicast group: add one", ErrBlocked)
+	}
+	slices.SortFunc(p.Groups, func(a, b fleet.MulticastGroup) int { return a.DevEUI.Compare(b.DevEUI) })
+	slices.SortFunc(p.Devices, func(a, b fleet.Device) int { return a.DevEUI.Compare(b.DevEUI) })
+	for i := range p.Devices {
+		if reason, detail := p.place(&p.Devices[i]); reason != ReasonNone {
+			p.out.Excluded = append(p.out.Excluded, Excluded{p.Devices[i].DevEUI, reason, detail})
+		}
+	}
+	if len(p.out.Spec.Devices) == 0 {
+		return Planned{Excluded: p.out.Excluded}, fmt.Errorf("%w: none of its %d devices can take part%s", ErrBlocked, len(p.Devices), p.commonReason())
+	}
+	p.orderLanes()
+	p.finishLanes()
+	return p.out, nil
+}
+
+type planner struct {
+	Request
+	out      Planned
+	groups   map[lorawan.EUI64]int // into Spec.Groups
+	perGroup []int                 // lanes of each
+	lanes    map[laneKey]int       // into Spec.Lanes
+	uncut    map[laneKey]error     // lanes that cannot be
+	traits   map[string]int        // profile -> Spec.Traits
+}
+
+// laneKey is what devices must share to receive the same fragments.
+type laneKey struct {
+	group   lorawan.EUI64
+	version lorawan.Version
+	fPort   uint8
+	decoder fleet.Decoder
+}
+
+func (p *planner) checkFile() error {
+	if p.Campaign.Type == fleet.MCGroupCampaign {
+		return nil
+	}
+	if p.File == nil || len(p.Payload) == 0 {
+		return fmt.Errorf("%w: its file has no bytes: upload the file that devices shall get", ErrBlocked)
+	}
+	if p.Campaign.Type == fleet.FOTACampaign && p.File.Version.IsZero() {
+		return fmt.Errorf("%w: file %q has no firmware version, so no device could prove that it runs it: set the version", ErrBlocked, p.File.Name)
+	}
+	p.out.Spec.Firmware = p.File.Version.Uint32()
+	return nil
+}
+
+// commonReason names the reason of most exclusions.
+func (p *planner) commonReason() string {
+	count := map[Reason]int{}
+	var most Excluded
+	for _, e := range p.out.Excluded {
+		if count[e.Reason]++; count[e.Reason] > count[most.Reason] {
+			most = e
+		}
+	}
+	if most.Reason == ReasonNone {
+		return ": its device sets are empty"
+	}
+	return fmt.Sprintf(": %d of them %s (such as %s: %s)", count[most.Reason], most.Reason, most.DevEUI, most.Detail)
+}
+
+// place gives a device its lane, or the reason why it has none.
+func (p *planner) place(d *fleet.Device) (Reason, string) {
+	profile, ok := p.Profiles[d.ProfileID]
+	fota := p.Campaign.Type == fleet.FOTACampaign
+	switch {
+	case d.Archived:
+		return ReasonArchived, "the device is archived"
+	case !ok:
+		return ReasonNoProfile, "the device has no profile: nothing is known of its packages"
+	case d.RootKey.IsZero():
+		return ReasonNoKey, "the device has no GenAppKey or AppKey: the McKey cannot be wrapped for it"
+	case p.Busy[d.DevEUI] != "":
+		return ReasonBusy, "campaign " + p.Busy[d.DevEUI] + " is running on it"
+	case p.File != nil && p.File.ProfileID != "" && p.File.ProfileID != d.ProfileID:
+		return ReasonWrongHardware, fmt.Sprintf("the file is for another device profile than %q", profile.Name)
+	case fota && !d.Firmware.IsZero() && d.Firmware.Uint32() == p.File.Version.Uint32():
+		return ReasonUpToDate, "the device runs " + d.Firmware.String() + " already"
+	}
+	if missing := missingPackage(profile.Packages, p.Campaign.Type); missing != "" {
+		return ReasonNoPackage, "the device profile has no " + missing
+	}
+	group := slices.IndexFunc(p.Groups, func(g fleet.MulticastGroup) bool { return fits(d, &g) })
+	if group < 0 {
+		return ReasonNoGroup, fmt.Sprintf("no multicast group of the campaign's regions has class %s and the band of the device", d.Classes)
+	}
+	lane, reason, detail := p.laneFor(&p.Groups[group], profile)
+	if reason != ReasonNone {
+		return reason, detail
+	}
+	p.out.Material.RootKeys[d.DevEUI] = RootKey{d.RootKey, d.LoRaWANVersion}
+	p.out.Spec.Devices = append(p.out.Spec.Devices, Member{DevEUI: d.DevEUI, Lane: lane, Traits: p.traitsFor(profile)})
+	return ReasonNone, ""
+}
+
+func missingPackage(v fleet.Packages, t fleet.CampaignType) string {
+	switch {
+	case v.McSetup == 0:
+		return lorawan.McSetup.String()
+	case t != fleet.MCGroupCampaign && v.Fragmentation == 0:
+		return lorawan.Fragmentation.String()
+	case t == fleet.FOTACampaign && v.FirmwareMgmt == 0:
+		return lorawan.FirmwareMgmt.String()
+	}
+	return ""
+}
+
+// fits tells if a device can listen to a group. The first group that fits is taken, in
+// the order of DevEUI: one group per device, as the reference server and most stacks have it.
+func fits(d *fleet.Device, g *fleet.MulticastGroup) bool {
+	return !g.Archived && d.Classes.Has(g.SessionClass) && (d.Band == 0 || d.Band == g.Band)
+}
+
+func (p *planner) traitsFor(profile fleet.DeviceProfile) int {
+	if _, ok := p.traits[profile.ID]; !ok {
+		p.traits[profile.ID] = len(p.out.Spec.Traits)
+		t := TraitsOf(profile, p.File)
+		t.UplinkPeriod = cmp.Or(t.UplinkPeriod, fleet.DefaultUplinkPeriod)
+		t.TimeTolerance = cmp.Or(t.TimeTolerance, fleet.DefaultTimeTolerance)
+		p.out.Spec.Traits = append(p.out.Spec.Traits, t)
+	}
+	return p.traits[profile.ID]
+}
+
+// laneFor finds or makes the lane of a group for devices of a profile.
+func (p *planner) laneFor(g *fleet.MulticastGroup, profile fleet.DeviceProfile) (int, Reason, string) {
+	key := laneKey{g.DevEUI, profile.Packages.Fragmentation, profile.Ports.Of(lorawan.Fragmentation), profile.Decoder}
+	if p.Campaign.Type == fleet.MCGroupCampaign {
+		key = laneKey{group: g.DevEUI}
+	}
+	if i, ok := p.lanes[key]; ok {
+		return i, ReasonNone, ""
+	}
+	if err, ok := p.uncut[key]; ok {
+		return 0, ReasonDecoder, err.Error()
+	}
+	lane := Lane{Version: key.version, FPort: key.fPort}
+	if p.Campaign.Type != fleet.MCGroupCampaign {
+		if err := p.cut(&lane, g, profile.Decoder); err != nil {
+			p.uncut[key] = err
+			return 0, ReasonDecoder, err.Error()
+		}
+	}
+	lane.Group = p.groupFor(g)
+	if p.perGroup[lane.Group] == maxLanes {
+		return 0, ReasonNoLane, fmt.Sprintf("group %s has %d kinds of decoder already: FragIndex tells no more apart", g.DevEUI, maxLanes)
+	}
+	p.perGroup[lane.Group]++
+	p.lanes[key] = len(p.out.Spec.Lanes)
+	p.out.Spec.Lanes = append(p.out.Spec.Lanes, lane)
+	return p.lanes[key], ReasonNone, ""
+}
+
+// maxLanes is how many sessions FragIndex tells apart.
+const maxLanes = 4
+
+func (p *planner) groupFor(g *fleet.MulticastGroup) int {
+	if i, ok := p.groups[g.DevEUI]; ok {
+		return i
+	}
+	i := len(p.out.Spec.Groups)
+	p.groups[g.DevEUI] = i
+	p.out.Material.McKeys[g.DevEUI] = g.McKey
+	p.out.Spec.Groups = append(p.out.Spec.Groups, GroupSpec{
+		DevEUI: g.DevEUI, McAddr: g.McAddr, Class: g.SessionClass, Band: g.Band, Frequency: g.Frequency,
+		DataRate: g.DataRate, Periodicity: uint8(g.PingSlotPeriodicity), FirstFCnt: g.FCntDown,
+	})
+	p.perGroup = append(p.perGroup, 0)
+	return i
+}
+
+// cut decides fragment size and count of a lane.
+func (p *planner) cut(lane *Lane, g *fleet.MulticastGroup, d fleet.Decoder) error {
+	limit, ok := g.Band.MaxFragSize(g.DataRate, region.Options{DwellTime400ms: g.DwellTime})
+	if !ok {
+		return fmt.Errorf("DR%d of %s cannot carry fragments: choose another data rate for group %s", g.DataRate, g.Band, g.DevEUI)
+	}
+	if f := int(p.Campaign.Policy.FragSize); f > 0 {
+		if f > limit {
+			return fmt.Errorf("fragment size %d does not fit DR%d of %s, which carries %d bytes", f, g.DataRate, g.Band, limit)
+		}
+		limit = f
+	}
+	if d.MaxFragSize > 0 {
+		limit = min(limit, int(d.MaxFragSize))
+	}
+	opts := []fec.Option{
+		fec.Within(fec.Limits{NbFrag: int(d.MaxNbFrag), FragSize: int(d.MaxFragSize), MinFragSize: int(d.MinFragSize), MaxLost: int(d.MaxLost)}),
+	}
+	if d.FragSizeMultiple > 1 {
+		opts = append(opts, fec.Multiple(int(d.FragSizeMultiple)))
+	}
+	choice, err := fec.ChooseFragSize(lane.Version, len(p.Payload), limit, opts...)
+	if err != nil {
+		return err
+	}
+	lane.FragSize, lane.NbFrag, lane.Padding = uint8(choice.FragSize), uint16(choice.NbFrag), uint8(choice.Padding)
+	room := fec.MaxFragments - choice.NbFrag
+	lane.Redundancy = p.out.Spec.Policy.Redundancy
+	switch lane.Redundancy {
+	case fleet.FixedRedundancy:
+		lane.Coded = uint16(min(g.Redundancy.Coded(choice.NbFrag), room))
+		if lane.Coded == 0 {
+			lane.Redundancy = fleet.Carousel
+		}
+	case fleet.AdaptiveRedundancy:
+		// Small blocks lose whole multiples of what a percentage would allow.
+		lane.MaxCoded = uint16(min(choice.NbFrag*int(p.out.Spec.Policy.MaxCodedPercent)/100+20, room))
+	}
+	sum := sha256.Sum256(p.Payload)
+	lane.Payload, lane.Size = hex.EncodeToString(sum[:]), len(p.Payload)
+	lane.Descriptor = p.File.WireDescriptor()
+	p.out.Material.Payloads[lane.Payload] = p.Payload
+	return nil
+}
+
+// orderLanes puts the lanes of each group together, the older package version first: it
+// gets the lower FragIndex, which more stacks know.
+func (p *planner) orderLanes() {
+	old := p.out.Spec.Lanes
+	order := make([]int, len(old))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(old[a].Group, old[b].Group), cmp.Compare(old[a].Version, old[b].Version))
+	})
+	at := make([]int, len(old))
+	p.out.Spec.Lanes = make([]Lane, len(old))
+	index := make([]uint8, len(p.out.Spec.Groups))
+	for to, from := range order {
+		at[from] = to
+		lane := old[from]
+		lane.FragIndex = index[lane.Group]
+		index[lane.Group]++
+		p.out.Spec.Lanes[to] = lane
+	}
+	for i := range p.out.Spec.Devices {
+		p.out.Spec.Devices[i].Lane = at[p.out.Spec.Devices[i].Lane]
+	}
+}
+
+// finishLanes fills in what depends on all devices being placed.
+func (p *planner) finishLanes() {
+	s := &p.out.Spec
+	members := make([]int, len(s.Lanes))
+	for i := range s.Devices {
+		m := &s.Devices[i]
+		members[m.Lane]++
+		if p.SessionCnt != nil {
+			m.SessionCnt = p.SessionCnt(m.DevEUI, s.Lanes[m.Lane].FragIndex)
+		}
+	}
+	for i := range s.Lanes {
+		l := &s.Lanes[i]
+		l.BlockAckDelay = blockAckDelay(members[i])
+		g := &s.Groups[l.Group]
+		g.FrameInterval = max(g.FrameInterval, frameInterval(g, int(l.FragSize)))
+	}
+}
+
+// blockAckDelay spreads the answers of n devices over n/16+1 seconds, at most 128, as the
+// reference server does.
+func blockAckDelay(n int) uint8 {
+	spread := min(time.Duration(n)*time.Second/16+time.Second, 128*time.Second)
+	d, err := fragmentation.BlockAckDelay(spread)
+	if err != nil {
+		panic(err) // 128 s is within the range
+	}
+	return d
+}
+
+// fragmentOverhead is what DataFragment adds to the data: CID and Index&N.
+const fragmentOverhead = 3
+
+// frameInterval estimates how often a fragment can go out in a group: its air time over
+// the duty cycle of its sub-band, or the ping period if that is longer.
+func frameInterval(g *GroupSpec, fragSize int) time.Duration {
+	airtime, ok := g.Band.DownlinkAirtime(g.DataRate, fragSize+fragmentOverhead)
+	if !ok {
+		airtime = 4 * time.Second // slower than any LoRa frame
+	}
+	interval := airtime
+	if sub, ok := g.Band.SubBand(g.Frequency); ok && sub.Limited() {
+		interval = time.Duration(float64(airtime) / sub.DutyCycle)
+	}
+	if g.Class == fleet.ClassB {
+		interval = max(interval, multicast.PingPeriod(g.Periodicity))
+	}
+	return interval
+}

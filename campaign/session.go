@@ -1,0 +1,175 @@
+package campaign
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/clocksync"
+	"github.com/starling-fuota/starling/lorawan/multicast"
+)
+
+// sessionGuard is how long before a session nobody new is told of it: the request has
+// to reach the device before the device has to open its receiver.
+const sessionGuard = 5 * time.Second
+
+// fixSessions decides when the session of each group starts and how long it lasts.
+// It is decided once: a device that is told later gets the same time or none.
+func (c *Campaign) fixSessions() {
+	for g := range c.groups {
+		c.fixSession(g)
+	}
+}
+
+func (c *Campaign) fixSession(g int) {
+	gs, grp := &c.spec.Groups[g], &c.groups[g]
+	start := c.spec.SessionStart
+	if start.IsZero() {
+		start = c.now.Add(c.sessionLead(g))
+	}
+	if gs.Class == fleet.ClassB {
+		// A class B session starts with a beacon. Rounding down would start it early.
+		start = lorawan.CeilBeacon(start)
+	} else {
+		// The request carries whole seconds.
+		start = lorawan.TimeFromGPS(lorawan.GPSSeconds(start))
+	}
+	length := c.sessionLength(g)
+	if end := c.end(); !end.IsZero() && end.Sub(start) < length {
+		length = max(end.Sub(start), time.Second)
+	}
+	grp.SessionTime = start
+	grp.TimeOut, grp.SessionEnd = sessionTimeOut(gs.Class, start, length)
+	c.touchedGroups[g] = true
+	c.tellGroup(g, "session.fixed", "class %s session from %s for %s", gs.Class, start.Format(time.RFC3339), grp.SessionEnd.Sub(start))
+}
+
+// sessionLead is the time from now to the session: what the devices of the group need
+// to learn of it. The set-up that has just been through tells how long that takes here,
+// losses and all; a quarter of them would still be late without the margin, and a device
+// that learns too late is lost to this session.
+func (c *Campaign) sessionLead(g int) time.Duration {
+	var period, took time.Duration
+	for _, l := range c.groupLanes[g] {
+		for _, i := range c.members[l] {
+			period = max(period, c.traits(i).UplinkPeriod)
+		}
+	}
+	for s := range c.at(StageMcSession) {
+		if st := c.head.Stages[s]; !st.Closed.IsZero() {
+			took = max(took, st.Closed.Sub(st.Opened))
+		}
+	}
+	lead := 2*took + 4*period
+	lead = min(lead, time.Duration(c.spec.Policy.Retries+1)*(period+2*answerMargin)+period) + c.spec.Policy.SessionLead
+	if c.spec.Groups[g].Class == fleet.ClassB {
+		lead += time.Duration(c.spec.Policy.BeaconsToWait) * lorawan.BeaconPeriod
+	}
+	return lead
+}
+
+// sessionLength is what the fragments of the group and the status rounds need, with half
+// as much again for frames that the network delays. Class C costs the device its battery
+// for as long as the session lasts, so no more than that.
+func (c *Campaign) sessionLength(g int) time.Duration {
+	var frames int
+	var spread time.Duration
+	for _, i := range c.groupLanes[g] {
+		l := &c.spec.Lanes[i]
+		switch l.Redundancy {
+		case fleet.Carousel:
+			frames += int(l.NbFrag) * int(c.spec.Policy.MaxRounds)
+		default:
+			frames += int(l.NbFrag) + int(max(l.Coded, l.MaxCoded))
+		}
+		spread += answerSpread(l)
+	}
+	interval := max(c.spec.Groups[g].FrameInterval, c.spec.Policy.MulticastDelay)
+	rounds := time.Duration(c.spec.Policy.MaxRounds) * (spread + 2*answerMargin + 2*interval)
+	return time.Duration(frames)*interval*3/2 + rounds + c.spec.Policy.FirstFragmentDelay + time.Minute
+}
+
+// sessionTimeOut returns the TimeOut exponent of TS005 for a session of at least length,
+// and when such a session ends. The longest ones the field can say are 2^15 s in class C
+// and 2^15 beacon periods in class B.
+func sessionTimeOut(class fleet.Class, start time.Time, length time.Duration) (uint8, time.Time) {
+	exponent, duration := multicast.ClassCTimeOut, multicast.ClassCDuration
+	if class == fleet.ClassB {
+		exponent, duration = multicast.ClassBTimeOut, multicast.ClassBDuration
+	}
+	t, err := exponent(length)
+	if err != nil {
+		t = maxTimeOut
+	}
+	return t, start.Add(duration(t))
+}
+
+const maxTimeOut = 15
+
+// mcSessionReq tells device i when and where to listen, unless it is too late for that.
+func (c *Campaign) mcSessionReq(i int) (lorawan.PackageID, []lorawan.Command, verdict) {
+	l := c.lane(i)
+	gs, grp := &c.spec.Groups[l.Group], &c.groups[l.Group]
+	if !c.now.Before(grp.SessionTime.Add(-sessionGuard)) {
+		return 0, nil, verdict{kind: refused, reason: ReasonSessionMissed, text: fmt.Sprintf("not told of the session before it started at %s", grp.SessionTime.Format(time.RFC3339))}
+	}
+	start := lorawan.GPSSeconds32(grp.SessionTime)
+	if gs.Class == fleet.ClassB {
+		return lorawan.McSetup, []lorawan.Command{multicast.McClassBSessionReq{
+			McGroupID: mcGroupID, SessionTime: start, TimeOut: grp.TimeOut, Periodicity: gs.Periodicity, DLFrequency: gs.Frequency, DR: gs.DataRate,
+		}}, verdict{}
+	}
+	return lorawan.McSetup, []lorawan.Command{multicast.McClassCSessionReq{
+		McGroupID: mcGroupID, SessionTime: start, TimeOut: grp.TimeOut, DLFrequency: gs.Frequency, DR: gs.DataRate,
+	}}, verdict{}
+}
+
+// onSessionAns judges the answer of either class: the fields are the same.
+//
+//	server                              device
+//	  | McClassCSessionReq start=T        |
+//	  | --------------------------------> |   its clock decides when T is
+//	  |        McClassCSessionAns in=S    |
+//	  | <-------------------------------- |   heard at H: H+S must be T, else its
+//	  | ForceDeviceResyncReq              |   receiver will be closed when we send
+//	  | --------------------------------> |
+//	  |        AppTimeReq                 |
+//	  | <-------------------------------- |   answered at once, campaign or not
+//	  | McClassCSessionReq start=T        |
+func (c *Campaign) onSessionAns(i int, in Heard, ans multicast.McClassCSessionAns) verdict {
+	d, t := &c.devices[i], c.traits(i)
+	grp := c.group(i)
+	if d.Stage != StageMcSession || !outstanding(d) || ans.McGroupID != mcGroupID {
+		return verdict{}
+	}
+	switch {
+	case ans.Busy():
+		return verdict{kind: hold, until: c.now.Add(answerMargin)}
+	case ans.DRError:
+		return verdict{kind: refused, reason: ReasonDataRateRefused, text: fmt.Sprintf("the device has no downlink data rate DR%d", c.spec.Groups[c.lane(i).Group].DataRate)}
+	case ans.FreqError:
+		return verdict{kind: refused, reason: ReasonFrequencyRefused, text: fmt.Sprintf("the device cannot use %d Hz", c.spec.Groups[c.lane(i).Group].Frequency)}
+	case ans.StartMissed, ans.McGroupUndefined, ans.Refused():
+		// McGroupUndefined after a good set-up is how LoRaMac says "too late".
+		return c.resync(i, ReasonSessionMissed, fmt.Sprintf("the device says %s", ans))
+	case !ans.ClockAgrees(in.At, lorawan.GPSSeconds32(grp.SessionTime), t.TimeTolerance+time.Second):
+		// TimeToStart has whole seconds: one more is not the clock's fault.
+		return c.resync(i, ReasonClockWrong, fmt.Sprintf("the device would start in %ds, the session in %s", ans.TimeToStart, grp.SessionTime.Sub(in.At).Round(time.Second)))
+	}
+	return verdict{kind: passed}
+}
+
+// resync has device i correct its clock and asks again, if there is time for both.
+func (c *Campaign) resync(i int, reason Reason, text string) verdict {
+	d, t := &c.devices[i], c.traits(i)
+	if t.Packages.ClockSync == 0 {
+		return verdict{kind: refused, reason: reason, text: text + ", and it has no clock synchronisation package"}
+	}
+	if d.Attempts > c.spec.Policy.Retries {
+		return verdict{kind: refused, reason: reason, text: text}
+	}
+	c.tellDevice(i, string(reason), "%s: asked to synchronise its clock", text)
+	c.send(i, lorawan.ClockSync, 1, clocksync.ForceDeviceResyncReq{NbTransmissions: 1})
+	return verdict{kind: hold, until: c.now.Add(2*t.UplinkPeriod + answerMargin)}
+}

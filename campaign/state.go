@@ -1,0 +1,156 @@
+package campaign
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/starling-fuota/starling/fleet"
+)
+
+// Header is the state of the campaign as a whole. With the states of all devices and
+// groups it is everything that Load needs besides Spec and Material.
+type Header struct {
+	Status  fleet.Status `json:"status"`
+	Reason  Reason       `json:"reason,omitempty"`
+	Detail  string       `json:"detail,omitempty"`
+	Started time.Time    `json:"started,omitzero"`
+	Ended   time.Time    `json:"ended,omitzero"`
+	Paused  time.Time    `json:"paused,omitzero"` // since when; zero: not paused
+	// Gate is the index of the last stage that devices may work on; -1 before the start.
+	Gate   int          `json:"gate"`
+	Stages []StageState `json:"stages"`
+	// CleaningUp is true from a stop until each device has answered the clean-up or
+	// used up its retries.
+	CleaningUp bool   `json:"cleaning_up,omitempty"`
+	Seq        uint64 `json:"seq"` // last number used in a Downlink.ID
+
+	UnicastSent   int           `json:"unicast_sent"`
+	FragmentsSent int           `json:"fragments_sent"`
+	CodedSent     int           `json:"coded_sent"`
+	Airtime       time.Duration `json:"airtime"` // of all downlinks, as far as the network reports it
+}
+
+// Phase is where a device is within its stage.
+type Phase uint8
+
+// Phases of a unicast exchange; see exchange.go for the picture.
+const (
+	PhaseWaiting    Phase = iota // for the stage's gate, or for the group's fragments
+	PhaseListening               // for an uplink, to know that it can be reached
+	PhaseHolding                 // until Deadline: asking earlier makes no sense
+	PhaseQueued                  // command handed to the network server
+	PhaseSent                    // command on the air; waiting for the answer
+	PhaseAsked                   // asked over multicast; the group keeps the time
+	PhaseIncomplete              // answered that fragments are missing
+)
+
+var phaseNames = [...]string{"waiting", "listening", "holding", "queued", "sent", "asked", "incomplete"}
+
+// String returns the phase's name, such as "queued".
+func (p Phase) String() string {
+	if int(p) < len(phaseNames) {
+		return phaseNames[p]
+	}
+	return fmt.Sprintf("Phase(%d)", uint8(p))
+}
+
+// Outcome is what has become of a device.
+type Outcome uint8
+
+// Outcomes. Active devices are under way; the others are final, but for a late answer
+// that revives a failed device while its stage is still open.
+const (
+	Active   Outcome = iota
+	Verified         // with evidence, see the package comment
+	Failed
+	Stopping // the campaign was stopped; the device is being cleaned up
+	Stopped
+	outcomes = iota
+)
+
+var outcomeNames = [...]string{"active", "verified", "failed", "stopping", "stopped"}
+
+// String returns the outcome's name, such as "verified".
+func (o Outcome) String() string {
+	if int(o) < len(outcomeNames) {
+		return outcomeNames[o]
+	}
+	return fmt.Sprintf("Outcome(%d)", uint8(o))
+}
+
+// Device is the state of one device in the campaign: a row in the store.
+type Device struct {
+	Stage    Stage     `json:"stage"`
+	Phase    Phase     `json:"phase,omitempty"`
+	Outcome  Outcome   `json:"outcome,omitempty"`
+	Reason   Reason    `json:"reason,omitempty"`
+	Detail   string    `json:"detail,omitempty"`
+	Attempts int       `json:"attempts,omitempty"` // of the present stage
+	Deadline time.Time `json:"deadline,omitzero"`  // end of patience in the present phase
+	Frame    string    `json:"frame,omitempty"`    // ID of the command that is under way
+	Since    time.Time `json:"since,omitzero"`     // when that command was sent
+	Heard    time.Time `json:"heard,omitzero"`     // last uplink
+
+	SessionCnt uint16    `json:"session_cnt,omitempty"` // TS004 v2, of the latest set-up
+	Replays    int       `json:"replays,omitempty"`     // refusals for SessionCnt
+	Complete   bool      `json:"complete,omitempty"`    // the device has the whole block
+	Received   uint16    `json:"received,omitempty"`    // as FragSessionStatusAns told
+	Missing    uint8     `json:"missing,omitempty"`
+	Loss       float64   `json:"loss,omitempty"`     // share of the first round that it lost
+	Firmware   uint32    `json:"firmware,omitempty"` // as DevVersionAns told
+	Mismatches int       `json:"mismatches,omitempty"`
+	RebootSet  bool      `json:"reboot_set,omitempty"`
+	RebootAt   time.Time `json:"reboot_at,omitzero"` // when it is expected to reboot
+	// SetUp, Session and Block tell what the device holds that a clean-up must remove.
+	SetUp    bool `json:"set_up,omitempty"`
+	Session  bool `json:"session,omitempty"`
+	Block    bool `json:"block,omitempty"`
+	Unproven bool `json:"unproven,omitempty"` // of a clean-up: some of it was not confirmed
+}
+
+// GroupPhase is what a group is doing.
+type GroupPhase uint8
+
+// Phases of a group; see transfer.go for the picture.
+const (
+	GroupIdle    GroupPhase = iota
+	GroupArmed              // waits for the session to start
+	GroupSending            // sends fragments
+	GroupAsking             // asks for the status over multicast
+	GroupPolling            // waits for the devices that are asked one by one
+	GroupDone
+)
+
+var groupPhaseNames = [...]string{"idle", "armed", "sending", "asking", "polling", "done"}
+
+// String returns the phase's name, such as "sending".
+func (p GroupPhase) String() string {
+	if int(p) < len(groupPhaseNames) {
+		return groupPhaseNames[p]
+	}
+	return fmt.Sprintf("GroupPhase(%d)", uint8(p))
+}
+
+// Group is the state of one multicast group in the campaign: a row in the store.
+type Group struct {
+	Phase       GroupPhase  `json:"phase,omitempty"`
+	SessionTime time.Time   `json:"session_time,omitzero"`
+	SessionEnd  time.Time   `json:"session_end,omitzero"`
+	TimeOut     uint8       `json:"time_out,omitempty"`  // TS005 exponent
+	Lane        int         `json:"lane,omitempty"`      // index into Lanes: the one being sent or asked
+	Lanes       []LaneState `json:"lanes"`               // the group's lanes, in the order of Spec.Lanes
+	Frame       string      `json:"frame,omitempty"`     // ID of the frame that is under way
+	Deadline    time.Time   `json:"deadline,omitzero"`   // when the present phase goes on by itself
+	NextFCnt    uint32      `json:"next_f_cnt"`          // next counter of the network, as far as known
+	Asked       int         `json:"asked,omitempty"`     // status requests over multicast in this round
+	AnswersBy   time.Time   `json:"answers_by,omitzero"` // when the answers to them should be in
+}
+
+// LaneState is how far a lane's fragments are. Fragment numbers never go back, but for
+// the rounds of a carousel.
+type LaneState struct {
+	Next  int `json:"next"` // next fragment number, from 1
+	Last  int `json:"last"` // last one of this round
+	High  int `json:"high"` // highest number ever sent
+	Round int `json:"round,omitempty"`
+}

@@ -1,0 +1,165 @@
+package campaign
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/firmware"
+	"github.com/starling-fuota/starling/lorawan/fragmentation"
+	"github.com/starling-fuota/starling/lorawan/multicast"
+)
+
+// A stopped campaign sends nothing more of its own, and undoes on every device what it
+// has done there:
+//
+//	reboot time set            DevRebootTimeReq 0xFFFFFFFF   reference server, stages 1..4
+//	fragments were sent        DevDeleteImageReq             reference server, stages 5..6
+//	fragmentation session set  FragSessionDeleteReq          ours: frees the decoder
+//	multicast group set        McGroupDeleteReq              ours: ends the session at once
+//
+// A device that may already be installing (DevReboot, DevVersion) is left alone. The
+// status is STOPPED from the first moment; the answers that prove the clean-up come in
+// while Header.CleaningUp is true.
+var cleanUpStages = []Stage{StageCancelReboot, StageDeleteImage, StageDeleteSession, StageDeleteGroup}
+
+// ReasonCleanUp says that a stopped device did not confirm its clean-up.
+const ReasonCleanUp Reason = "cleanup.not_confirmed"
+
+// stop ends a running campaign and starts the clean-up.
+func (c *Campaign) stop(in StopRequested) {
+	switch {
+	case c.head.Status == fleet.Configured:
+		c.head.Status, c.head.Reason, c.head.Ended = fleet.Stopped, ReasonStopped, c.now
+		c.tell("campaign.stopped", "stopped by %s before it was started", in.By)
+		return
+	case c.head.Status != fleet.Running:
+		return
+	}
+	installing := c.at(lastStageBeforeInstall(c.stages))
+	reached := make([]int, len(c.devices))
+	for i := range c.devices {
+		reached[i] = c.at(c.devices[i].Stage)
+	}
+	data := -1
+	if c.spec.Type != fleet.MCGroupCampaign {
+		data = c.at(StageData)
+	}
+
+	c.head.Status, c.head.Reason, c.head.Detail = fleet.Stopped, ReasonStopped, "stopped by "+in.By
+	c.head.Ended, c.head.Paused, c.head.CleaningUp = c.now, time.Time{}, true
+	c.silenceGroups()
+	c.tell("campaign.stopped", "stopped by %s: cleaning up", in.By)
+	c.stages, c.head.Gate = cleanUpStages, len(cleanUpStages)-1
+	for i := range c.devices {
+		d := &c.devices[i]
+		if d.Phase == PhaseQueued {
+			c.out.FlushDevices = append(c.out.FlushDevices, c.spec.Devices[i].DevEUI)
+		}
+		d.Frame, d.Deadline, d.Attempts = "", time.Time{}, 0
+		d.Phase = PhaseWaiting
+		d.Block = c.spec.Type == fleet.FOTACampaign && data >= 0 && reached[i] >= data
+		c.touched[i] = true
+		if d.Outcome == Verified || reached[i] > installing {
+			if d.Outcome == Active {
+				d.Outcome, d.Reason = Stopped, ReasonStopped
+			}
+			continue
+		}
+		d.Outcome, d.Reason, d.Stage = Stopping, ReasonStopped, StageCancelReboot
+	}
+	c.recount()
+	for i := range c.devices {
+		if c.devices[i].Outcome == Stopping {
+			c.beginCleanUp(i)
+		}
+	}
+}
+
+// lastStageBeforeInstall returns the last stage in which a device certainly still runs
+// its old firmware.
+func lastStageBeforeInstall(stages []Stage) Stage {
+	last := stages[0]
+	for _, s := range stages {
+		if s == StageReboot || s == StageVersion {
+			break
+		}
+		last = s
+	}
+	return last
+}
+
+// beginCleanUp starts with the first thing there is to undo on device i.
+func (c *Campaign) beginCleanUp(i int) {
+	for _, s := range cleanUpStages {
+		if !c.skips(i, s) {
+			c.change(i, func(d *Device) { d.Stage = s })
+			c.begin(i)
+			return
+		}
+	}
+	c.becomeStopped(i, ReasonStopped, "nothing to clean up")
+}
+
+// cleanUpReq returns what undoes the stage of device i.
+func (c *Campaign) cleanUpReq(i int) (lorawan.PackageID, []lorawan.Command, verdict) {
+	switch c.devices[i].Stage {
+	case StageCancelReboot:
+		return lorawan.FirmwareMgmt, []lorawan.Command{firmware.DevRebootTimeReq{RebootTime: firmware.RebootCancel}}, verdict{}
+	case StageDeleteImage:
+		return lorawan.FirmwareMgmt, []lorawan.Command{firmware.DevDeleteImageReq{FirmwareToDeleteVersion: c.spec.Firmware}}, verdict{}
+	case StageDeleteSession:
+		return lorawan.Fragmentation, []lorawan.Command{fragmentation.FragSessionDeleteReq{FragIndex: c.lane(i).FragIndex}}, verdict{}
+	default:
+		return lorawan.McSetup, []lorawan.Command{multicast.McGroupDeleteReq{McGroupID: mcGroupID}}, verdict{}
+	}
+}
+
+// onCleanUpAns takes any answer as proof: "there was nothing to delete" is as good as "deleted".
+func (c *Campaign) onCleanUpAns(i int, s Stage) verdict {
+	d := &c.devices[i]
+	if !c.head.CleaningUp || d.Outcome != Stopping || d.Stage != s || !outstanding(d) {
+		return verdict{}
+	}
+	return verdict{kind: passed}
+}
+
+// cleanUpFailed goes on with the next thing to undo: a device that cannot cancel its
+// reboot may still be able to drop the group.
+func (c *Campaign) cleanUpFailed(i int, reason Reason, text string) {
+	d := &c.devices[i]
+	c.tellDevice(i, string(ReasonCleanUp), "%s: %s", d.Stage, text)
+	c.change(i, func(d *Device) { d.Unproven = true })
+	if reason == ReasonNoUplink {
+		c.becomeStopped(i, ReasonCleanUp, "never heard again")
+		return
+	}
+	c.becomePassed(i)
+}
+
+// becomeStopped ends the clean-up of device i.
+func (c *Campaign) becomeStopped(i int, reason Reason, text string) {
+	if c.devices[i].Unproven {
+		reason, text = ReasonCleanUp, "not all of the clean-up was confirmed"
+	}
+	c.tellDevice(i, "device.stopped", "%s", text)
+	c.change(i, func(d *Device) {
+		d.Outcome, d.Phase, d.Reason, d.Detail, d.Deadline, d.Frame = Stopped, PhaseWaiting, reason, text, time.Time{}, ""
+	})
+}
+
+// advanceCleanUp ends the clean-up when no device has anything left to confirm.
+func (c *Campaign) advanceCleanUp() {
+	if c.tally[Stopping] > 0 {
+		return
+	}
+	c.head.CleaningUp = false
+	unproven := 0
+	for i := range c.devices {
+		if c.devices[i].Unproven {
+			unproven++
+		}
+	}
+	c.tell("campaign.cleaned_up", "%s", fmt.Sprintf("clean-up is over: %d devices did not confirm all of it", unproven))
+}

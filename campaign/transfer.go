@@ -1,0 +1,397 @@
+package campaign
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/starling-fuota/starling/fec"
+	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/fragmentation"
+)
+
+// What a group does during its session:
+//
+//	armed ──session time──> sending ──last fragment──> asking ──answers are in──┐
+//	                           ^                          ^                     │
+//	                           │                          └─ many still silent ─┤
+//	                           ├──── some miss fragments, and more can help ────┤
+//	                           │                                                v
+//	                           └────────────── polling <── few still silent ── (what now?)
+//	                                              │                             │
+//	                                              └──── all answered ──> done <─┘
+//
+// One frame at a time is with the network: its report brings the next one, so the
+// network's pace is ours. Within a session fragment numbers only rise, whatever was
+// lost: most decoders drop a fragment below the highest number they have seen.
+
+// armGroups makes every group with devices wait for its session.
+func (c *Campaign) armGroups() {
+	for g := range c.groups {
+		grp := &c.groups[g]
+		grp.Phase = GroupArmed
+		grp.Deadline = grp.SessionTime.Add(c.spec.Policy.FirstFragmentDelay)
+		for k, l := range c.groupLanes[g] {
+			lane := &c.spec.Lanes[l]
+			grp.Lanes[k] = LaneState{Next: 1, Last: int(lane.NbFrag) + int(lane.Coded)}
+		}
+		c.touchedGroups[g] = true
+	}
+}
+
+// groupDeadline goes on with group g when its deadline has come.
+func (c *Campaign) groupDeadline(g int) {
+	grp := &c.groups[g]
+	grp.Deadline = time.Time{}
+	c.touchedGroups[g] = true
+	switch grp.Phase {
+	case GroupArmed:
+		grp.Phase = GroupSending
+		c.tellGroup(g, "transfer.started", "session has started")
+		c.sendNext(g)
+	case GroupSending:
+		if grp.Frame != "" {
+			c.tellGroup(g, "network.no_report", "no report for frame %s, going on", grp.Frame)
+			grp.Frame = ""
+		}
+		c.sendNext(g)
+	case GroupAsking:
+		if grp.Frame != "" {
+			c.groupSent(g, Sent{ID: grp.Frame, At: c.now})
+			return
+		}
+		c.whatNow(g)
+	}
+}
+
+// groupOf finds the group whose frame under way has this ID.
+func (c *Campaign) groupOf(id string) (int, bool) {
+	for g := range c.groups {
+		if c.groups[g].Frame == id && id != "" {
+			return g, true
+		}
+	}
+	return 0, false
+}
+
+// groupSent takes the network's report for a multicast frame.
+func (c *Campaign) groupSent(g int, in Sent) {
+	grp := &c.groups[g]
+	c.touchedGroups[g] = true
+	grp.Frame, grp.Deadline = "", time.Time{}
+	grp.NextFCnt = max(grp.NextFCnt, in.FCnt+1)
+	if !c.head.Paused.IsZero() {
+		grp.Deadline = c.now // goes on with resume
+		return
+	}
+	switch grp.Phase {
+	case GroupSending:
+		if next := in.At.Add(c.spec.Policy.MulticastDelay); next.After(c.now) {
+			grp.Deadline = next
+			return
+		}
+		c.sendNext(g)
+	case GroupAsking:
+		lane := &c.spec.Lanes[c.groupLanes[g][grp.Lane]]
+		if by := in.At.Add(answerSpread(lane) + 2*answerMargin); by.After(grp.AnswersBy) {
+			grp.AnswersBy = by
+		}
+		grp.Lane++
+		c.askNextLane(g)
+	}
+}
+
+// sendNext sends the next fragment of group g, or ends the round.
+func (c *Campaign) sendNext(g int) {
+	grp := &c.groups[g]
+	if !c.sessionHolds(g, c.spec.Groups[g].FrameInterval) {
+		c.tellGroup(g, "session.over", "the session ended before all fragments were sent")
+		c.roundOver(g)
+		return
+	}
+	for k := range grp.Lanes {
+		ls := &grp.Lanes[k]
+		if ls.Next > ls.Last || c.laneComplete(c.groupLanes[g][k]) {
+			continue
+		}
+		c.sendFragment(g, k)
+		return
+	}
+	c.roundOver(g)
+}
+
+// sendFragment sends the next fragment of lane k of group g.
+func (c *Campaign) sendFragment(g, k int) {
+	grp, ls := &c.groups[g], &c.groups[g].Lanes[k]
+	l := c.groupLanes[g][k]
+	lane := &c.spec.Lanes[l]
+	data, err := c.encoder(l).Fragment(ls.Next, nil)
+	if err != nil {
+		panic(fmt.Sprintf("campaign %s: lane %d: %v", c.spec.ID, l, err))
+	}
+	c.sendMulticast(g, lane, fragmentation.DataFragment{FragIndex: lane.FragIndex, N: uint16(ls.Next), Data: data})
+	c.head.FragmentsSent++
+	if ls.Next > int(lane.NbFrag) {
+		c.head.CodedSent++
+	}
+	ls.High = max(ls.High, ls.Next)
+	ls.Next++
+	grp.Lane = k
+}
+
+// sendMulticast puts one command on its way to group g.
+func (c *Campaign) sendMulticast(g int, lane *Lane, cmd lorawan.Command) {
+	grp := &c.groups[g]
+	payload, err := cmd.Append(nil, lane.Version)
+	if err != nil {
+		panic(fmt.Sprintf("campaign %s: group %s: %v", c.spec.ID, c.spec.Groups[g].DevEUI, err))
+	}
+	grp.Frame = c.nextID()
+	// Much longer than a frame should take: going on too early would pile up frames in
+	// a network that is only slow.
+	grp.Deadline = c.now.Add(10*c.spec.Groups[g].FrameInterval + time.Minute)
+	c.touchedGroups[g] = true
+	c.out.Downlinks = append(c.out.Downlinks, Downlink{
+		ID: grp.Frame, Group: c.spec.Groups[g].DevEUI, FPort: lane.FPort, Payload: payload,
+		Commands: []lorawan.Command{cmd}, Attempt: 1,
+	})
+}
+
+// encoder returns the encoder of a lane. The parameters were checked by Plan.
+func (c *Campaign) encoder(l int) *fec.Encoder {
+	if c.encoders[l] == nil {
+		lane := &c.spec.Lanes[l]
+		e, err := fec.NewEncoder(lane.Version, c.material.Payloads[lane.Payload], int(lane.FragSize))
+		if err != nil {
+			panic(fmt.Sprintf("campaign %s: lane %d: %v", c.spec.ID, l, err))
+		}
+		c.encoders[l] = e
+	}
+	return c.encoders[l]
+}
+
+// sessionHolds tells if the session of group g will still be open after d.
+func (c *Campaign) sessionHolds(g int, d time.Duration) bool {
+	return c.now.Add(d).Before(c.groups[g].SessionEnd)
+}
+
+// laneComplete tells if no device of the lane needs another fragment, as far as they have told.
+func (c *Campaign) laneComplete(l int) bool { return c.needing[l] == 0 }
+
+// roundOver ends a round of fragments: the devices are asked what they have.
+func (c *Campaign) roundOver(g int) {
+	grp := &c.groups[g]
+	grp.Asked, grp.AnswersBy = 0, time.Time{}
+	c.touchedGroups[g] = true
+	c.tellGroup(g, "transfer.round_over", "%s", c.roundText(g))
+	grp.Phase = GroupAsking
+	c.eachMember(g, func(i int, d *Device) {
+		if d.Stage == StageData {
+			c.becomePassed(i)
+		} else if d.Stage == StageStatus && d.Phase == PhaseIncomplete {
+			c.change(i, func(d *Device) { d.Phase, d.Attempts = PhaseWaiting, 0 })
+		}
+	})
+	c.askGroup(g)
+}
+
+func (c *Campaign) roundText(g int) string {
+	var fragments, coded int
+	for k, l := range c.groupLanes[g] {
+		high, nb := c.groups[g].Lanes[k].High, int(c.spec.Lanes[l].NbFrag)
+		fragments += high
+		coded += max(high-nb, 0)
+	}
+	return fmt.Sprintf("%d fragments sent, %d of them coded", fragments, coded)
+}
+
+// eachMember calls f for every device of group g that is still under way.
+func (c *Campaign) eachMember(g int, f func(i int, d *Device)) {
+	for _, l := range c.groupLanes[g] {
+		for _, i := range c.members[l] {
+			if d := &c.devices[i]; d.Outcome == Active {
+				f(i, d)
+			}
+		}
+	}
+}
+
+// statusCount is what a group knows of its devices in the status stage.
+type statusCount struct {
+	silent     int // nothing known since the last round
+	incomplete int // said that they miss fragments
+	underWay   int // being asked
+}
+
+// askGroup asks the silent devices of group g what they have, over multicast if they are
+// many and the session has room for the answers, else one by one.
+func (c *Campaign) askGroup(g int) {
+	grp := &c.groups[g]
+	n := c.status[g]
+	var spread time.Duration
+	for _, l := range c.groupLanes[g] {
+		spread = max(spread, answerSpread(&c.spec.Lanes[l]))
+	}
+	if n.silent > c.spec.Policy.StatusByMulticastAbove && grp.Asked < maxAsked &&
+		c.sessionHolds(g, 2*c.spec.Groups[g].FrameInterval+spread) {
+		grp.Phase, grp.Lane = GroupAsking, 0
+		grp.Asked++
+		c.askNextLane(g)
+		return
+	}
+	if n.silent == 0 {
+		c.whatNow(g)
+		return
+	}
+	c.poll(g)
+}
+
+// maxAsked is how often the status is asked over multicast in one round. What is left is
+// asked one by one.
+const maxAsked = 3
+
+// askNextLane asks the next lane that has silent devices; after the last one it waits for the answers.
+func (c *Campaign) askNextLane(g int) {
+	grp := &c.groups[g]
+	c.touchedGroups[g] = true
+	for ; grp.Lane < len(grp.Lanes); grp.Lane++ {
+		l := c.groupLanes[g][grp.Lane]
+		lane := &c.spec.Lanes[l]
+		asked := 0
+		for _, i := range c.members[l] {
+			if d := &c.devices[i]; d.Outcome == Active && d.Stage == StageStatus && d.Phase == PhaseWaiting {
+				c.change(i, func(d *Device) { d.Phase = PhaseAsked })
+				asked++
+			}
+		}
+		if asked > 0 {
+			// Everyone answers: with Participants=0, silence would mean "complete" or
+			// "did not hear the question", and only one of them is true.
+			c.sendMulticast(g, lane, fragmentation.FragSessionStatusReq{FragIndex: lane.FragIndex, Participants: true})
+			return
+		}
+	}
+	grp.Deadline = grp.AnswersBy
+	if grp.Deadline.IsZero() {
+		c.whatNow(g)
+	}
+}
+
+// poll asks the silent devices one by one.
+func (c *Campaign) poll(g int) {
+	grp := &c.groups[g]
+	grp.Phase, grp.Deadline = GroupPolling, time.Time{}
+	c.touchedGroups[g] = true
+	c.eachMember(g, func(i int, d *Device) {
+		if d.Stage == StageStatus && d.Phase == PhaseWaiting {
+			c.ask(i)
+		}
+	})
+}
+
+// whatNow decides how group g goes on when the answers of a round are in.
+func (c *Campaign) whatNow(g int) {
+	grp := &c.groups[g]
+	c.eachMember(g, func(i int, d *Device) {
+		if d.Phase == PhaseAsked {
+			c.change(i, func(d *Device) { d.Phase = PhaseWaiting })
+		}
+	})
+	n := c.status[g]
+	switch {
+	case n.silent > c.spec.Policy.StatusByMulticastAbove && grp.Asked < maxAsked && n.incomplete == 0:
+		c.askGroup(g)
+	case n.incomplete > 0 && n.underWay == 0 && c.moreFragments(g):
+		grp.Phase = GroupSending
+		c.touchedGroups[g] = true
+		c.sendNext(g)
+	case n.silent > 0:
+		c.poll(g)
+	case n.underWay > 0:
+		grp.Phase = GroupPolling
+		c.touchedGroups[g] = true
+	default:
+		c.groupDone(g)
+	}
+}
+
+// polled looks after group g when one of its devices has settled.
+func (c *Campaign) polled(g int) {
+	if c.groups[g].Phase == GroupPolling && c.status[g].underWay == 0 {
+		c.whatNow(g)
+	}
+}
+
+// groupDone ends the work of group g. Who still misses fragments has failed.
+func (c *Campaign) groupDone(g int) {
+	grp := &c.groups[g]
+	grp.Phase, grp.Deadline = GroupDone, time.Time{}
+	c.touchedGroups[g] = true
+	c.eachMember(g, func(i int, d *Device) {
+		if d.Stage == StageStatus && d.Phase == PhaseIncomplete {
+			c.becomeFailed(i, cmp.Or(d.Reason, ReasonFragIncomplete), d.Detail)
+		}
+	})
+}
+
+// moreFragments plans another round for group g and tells if there is one.
+func (c *Campaign) moreFragments(g int) bool {
+	if !c.sessionHolds(g, 2*c.spec.Groups[g].FrameInterval) {
+		return false
+	}
+	more := false
+	for k, l := range c.groupLanes[g] {
+		if c.extendLane(&c.groups[g].Lanes[k], l) {
+			more = true
+		}
+	}
+	c.touchedGroups[g] = true
+	return more
+}
+
+// extendLane plans another round of a lane.
+//
+// Fixed redundancy has none. The carousel starts again at fragment 1, which only helps
+// decoders that take any order. Adaptive redundancy sends as many new coded fragments as
+// the worst device needs at the loss it has had: (missing+2)/(1-loss); two rows beyond
+// the losses are what the parity code wants on average (TS004-2.0.0, appendix).
+func (c *Campaign) extendLane(ls *LaneState, l int) bool {
+	lane, p := &c.spec.Lanes[l], &c.spec.Policy
+	worst := 0.0
+	for _, i := range c.members[l] {
+		d := &c.devices[i]
+		if d.Outcome == Active && d.Stage == StageStatus && d.Phase == PhaseIncomplete {
+			worst = max(worst, (float64(d.Missing)+2)/(1-min(d.Loss, 0.9)))
+		}
+	}
+	if worst == 0 || ls.Round+1 >= int(p.MaxRounds) {
+		return false
+	}
+	switch lane.Redundancy {
+	case fleet.Carousel:
+		ls.Next, ls.Last = 1, int(lane.NbFrag)
+	case fleet.AdaptiveRedundancy:
+		ceiling := min(int(lane.NbFrag)+int(lane.MaxCoded), fec.MaxFragments)
+		if ls.High >= ceiling {
+			return false
+		}
+		ls.Next, ls.Last = ls.High+1, min(ls.High+int(math.Ceil(worst)), ceiling)
+	default:
+		return false
+	}
+	ls.Round++
+	return true
+}
+
+// answerSpread is the time over which the devices of a lane spread their answers.
+func answerSpread(l *Lane) time.Duration { return fragmentation.AckDelay(l.BlockAckDelay) }
+
+// answerSpread is how much longer than usual the answer of device i may take in its stage.
+func (c *Campaign) answerSpread(i int) time.Duration {
+	if c.devices[i].Stage == StageStatus {
+		return answerSpread(c.lane(i))
+	}
+	return 0
+}
