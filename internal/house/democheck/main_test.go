@@ -41,6 +41,7 @@ func encode(t *testing.T, r report) []byte {
 
 // demo is a demo that behaves: it succeeds unless the loss is hopeless.
 func demo(t *testing.T) runner {
+	t.Helper()
 	return func(_ context.Context, args ...string) ([]byte, int, error) {
 		r := good()
 		if slices.Contains(args, "0.95") {
@@ -145,6 +146,7 @@ func TestEachWrongRunIsFound(t *testing.T) {
 
 // hopelessPrints behaves until the loss is hopeless, and prints out then.
 func hopelessPrints(t *testing.T, out []byte) runner {
+	t.Helper()
 	return func(ctx context.Context, args ...string) ([]byte, int, error) {
 		if slices.Contains(args, "0.95") {
 			return out, belowThreshold, nil
