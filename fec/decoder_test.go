@@ -63,7 +63,7 @@ func TestDecodingSucceedsExactlyAtFullRank(t *testing.T) {
 		}
 		ranks, _ := fec.NewRankDecoder(v, m, fec.Limits{})
 		oracle := newSlowRank(v, m)
-		rank := 0
+		rank, known := 0, map[int]bool{}
 		for _, n := range arrival {
 			frag, _ := e.Fragment(n, nil)
 			keep := bytes.Clone(frag)
@@ -75,6 +75,12 @@ func TestDecodingSucceedsExactlyAtFullRank(t *testing.T) {
 				t.Fatalf("%s: N=%d: Add changed the caller's data", name, n)
 			}
 			rank = oracle.add(n)
+			if n <= m {
+				known[n] = true
+			}
+			if !d.Done() && d.Missing() != m-len(known) {
+				t.Fatalf("%s: N=%d: missing %d, want %d", name, n, d.Missing(), m-len(known))
+			}
 			if d.Rank() != rank || d.Needed() != m-rank || done != (rank == m) || d.Done() != done {
 				t.Fatalf("%s: N=%d: rank %d needed %d done %v, elimination says rank %d",
 					name, n, d.Rank(), d.Needed(), done, rank)
@@ -197,6 +203,12 @@ func TestSessionBeyondTheLimitsIsRefused(t *testing.T) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
 	}
+	if _, err := fec.NewRankDecoder(lorawan.V1, 0, fec.Limits{}); !errors.Is(err, fec.ErrIndex) {
+		t.Errorf("RankDecoder of nothing: %v", err)
+	}
+	if d, _ := fec.NewDecoder(lorawan.V1, 10, 20, fec.Limits{}); d.NbFrag() != 10 || d.FragSize() != 20 || len(d.Bytes()) != 200 {
+		t.Errorf("NbFrag %d FragSize %d, %d bytes", d.NbFrag(), d.FragSize(), len(d.Bytes()))
+	}
 	if _, err := fec.NewDecoder(3, 10, 10, fec.Limits{}); !errors.Is(err, fec.ErrVersion) {
 		t.Errorf("version 3: %v", err)
 	}
@@ -316,6 +328,9 @@ func TestReportsFollowTheStack(t *testing.T) {
 		if d.Report() != c.want {
 			t.Errorf("%s: %+v, want %+v", c.name, d.Report(), c.want)
 		}
+	}
+	if got := fec.StyleZephyr.String() + ", " + fec.StyleLBM.String(); got != "Zephyr, LoRa Basics Modem" {
+		t.Errorf("styles %s", got)
 	}
 	d, _ := fec.NewRankDecoder(lorawan.V1, 1000, fec.Limits{})
 	if got := d.Report().MissingFrag; got != 255 {

@@ -130,6 +130,14 @@ func TestBlockThatCannotBeCutIsRefused(t *testing.T) {
 	}
 }
 
+func TestFragmentAllocatesNothingButItsResult(t *testing.T) {
+	e, _ := fec.NewEncoder(lorawan.V2, stream("alloc", 100_000), 100)
+	frag := make([]byte, 0, 100)
+	if n := testing.AllocsPerRun(10, func() { frag, _ = e.Fragment(1500, frag[:0]) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func TestEncoderIsSafeForConcurrentUse(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 0))
 	block := randomBlock(rng, 5000)

@@ -56,8 +56,12 @@ func FirstDistinctRow(v lorawan.Version, m, limit int) int {
 // what m = 385 does with 16 %, version 1).
 //
 // Columns drawn at random are distinct after about 2*log2(m) rows, and each row more halves
-// the chance that they are not; the rule is 8 rows of grace. Numbers below 8 are always
-// weak: their rows repeat.
+// the chance that they are not; the rule is 8 rows of grace. So 2 to 4 in 100 counts are
+// weak, in both versions among them the multiples of 64 below 2048 that are not powers of
+// two. Which others, and how weak, differs: 40 is weak in version 1 only, 640 is far worse
+// in version 2. Numbers below 8 are always weak: their rows repeat.
+//
+// It costs 0.2 ms at m = 1000 and 4 ms at m = 16383, so there is no table to keep.
 func WeakCount(v lorawan.Version, m int) bool {
 	if m < minNbFrag {
 		return true
