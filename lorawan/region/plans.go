@@ -44,7 +44,8 @@ func lora(sf uint8, bandwidth uint32, n int, dir direction) rate {
 	return rate{DataRate{Modulation: LoRa, SF: sf, Bandwidth: bandwidth}, n, dir}
 }
 
-func fsk(n int) rate { return rate{DataRate{Modulation: FSK, BitRate: 50000}, n, both} }
+// fsk is the one FSK rate of all bands.
+var fsk = rate{DataRate{Modulation: FSK, BitRate: 50000}, 242, both}
 
 func lrfhss(n int) rate { return rate{DataRate{Modulation: LRFHSS}, n, up} }
 
@@ -57,7 +58,7 @@ var european = []rate{
 	lora(8, 125e3, 242, both), // one network server has 222 here also without repeaters: a slip of its table
 	lora(7, 125e3, 242, both),
 	lora(7, 250e3, 242, both),
-	fsk(242),
+	fsk,
 }
 
 // asian has 115 bytes at DR 2 where revisions before RP002-1.0.3 are said to have
@@ -70,7 +71,7 @@ var asian = []rate{
 	lora(8, 125e3, 242, both),
 	lora(7, 125e3, 242, both),
 	lora(7, 250e3, 242, both),
-	fsk(242),
+	fsk,
 }
 
 // asianDwell: at SF12 and SF11 no frame with an application payload fits 400 ms.
@@ -110,7 +111,7 @@ var plans = [...]plan{
 			{869400000, 869650000, 0.1, 29}, // 27 dBm ERP for gateways
 			{869650000, 870000000, 0.01, 16},
 		},
-		channels: channels(0, 5, 868100000, 868300000, 868500000),
+		channels: channels(868100000, 868300000, 868500000),
 	},
 	US915: {
 		name: "US915",
@@ -165,13 +166,13 @@ var plans = [...]plan{
 			lora(8, 125e3, 242, both),
 			lora(7, 125e3, 242, both),
 			{}, // DR 6 is not defined
-			fsk(242),
+			fsk,
 		},
 		rx2:      slot{866550000, 2},
 		ping:     slot{866550000, 4},
 		beacon:   slot{866550000, 4},
 		limits:   []SubBand{{865000000, 867000000, 1, 30}},
-		channels: channels(0, 5, 865062500, 865402500, 865985000),
+		channels: channels(865062500, 865402500, 865985000),
 	},
 	KR920: {
 		name:     "KR920",
@@ -180,7 +181,7 @@ var plans = [...]plan{
 		ping:     slot{923100000, 3},
 		beacon:   slot{923100000, 3},
 		limits:   []SubBand{{920900000, 923300000, 1, 23}}, // listen before talk instead of a duty cycle; devices 14 dBm
-		channels: channels(0, 5, 922100000, 922300000, 922500000),
+		channels: channels(922100000, 922300000, 922500000),
 	},
 	CN470: {
 		name: "CN470",
@@ -194,7 +195,7 @@ var plans = [...]plan{
 			lora(8, 125e3, 242, both),
 			lora(7, 125e3, 242, both),
 			lora(7, 500e3, 242, both), // the bandwidth is known from one source only
-			fsk(242),
+			fsk,
 		},
 		// The frequencies depend on the sub-plan (20 or 26 MHz, A or B) and on the join channel.
 		// 505.3 MHz DR 0 was the answer before RP002, and DR 0 carries nothing since.
@@ -210,7 +211,7 @@ var plans = [...]plan{
 		ping:     slot{868900000, 3},
 		beacon:   slot{869100000, 3},
 		limits:   []SubBand{{864000000, 870000000, 0.01, 16}},
-		channels: channels(0, 5, 868900000, 869100000),
+		channels: channels(868900000, 869100000),
 	},
 	EU433: {
 		name:     "EU433",
@@ -219,7 +220,7 @@ var plans = [...]plan{
 		ping:     slot{434665000, 3},
 		beacon:   slot{434665000, 3},
 		limits:   []SubBand{{433050000, 434790000, 0.01, 12}},
-		channels: channels(0, 5, 433175000, 433375000, 433575000),
+		channels: channels(433175000, 433375000, 433575000),
 	},
 }
 
@@ -233,15 +234,15 @@ func as923(name string, shift uint32) plan {
 		ping:     slot{923400000 - shift, 3},
 		beacon:   slot{923400000 - shift, 3},
 		limits:   []SubBand{{915000000, 928000000, 0.01, 16}}, // of all groups together; each country permits less
-		channels: channels(0, 5, 923200000-shift, 923400000-shift),
+		channels: channels(923200000-shift, 923400000-shift),
 	}
 }
 
-// channels lists uplink channels of equal data rates.
-func channels(minDR, maxDR uint8, frequencies ...uint32) []Channel {
+// channels lists uplink channels for DR 0 to 5, as every band but US915 and AU915 has them.
+func channels(frequencies ...uint32) []Channel {
 	var list []Channel
 	for _, f := range frequencies {
-		list = append(list, Channel{f, minDR, maxDR})
+		list = append(list, Channel{f, 0, 5})
 	}
 	return list
 }
