@@ -1,6 +1,10 @@
 package device
 
-import "github.com/starling-fuota/starling/fec"
+import (
+	"time"
+
+	"github.com/starling-fuota/starling/fec"
+)
 
 // Stack is what the software of a device can hold and where it departs from the
 // specifications. The zero value is Ideal. A preset is a starting point: copy it and
@@ -38,18 +42,34 @@ type Stack struct {
 	// PastIsUndefined: a session that should have started already is answered with
 	// McGroupUndefined instead of StartMissed.
 	PastIsUndefined bool
+	// SetupResetsFCnt: a repeated McGroupSetupReq takes the counter back to its
+	// minMcFCnt; other devices never accept a counter twice under one key.
+	SetupResetsFCnt bool
 	// OneSessionTimer: a session request replaces the one of any other group.
 	OneSessionTimer bool
 	// DropsOnUnknown: a downlink with an unknown command does nothing at all; other
 	// devices carry out what came before it.
 	DropsOnUnknown bool
+
+	// TimeSyncInterval is the time between two AppTimeReq; 0: 24 h.
+	TimeSyncInterval time.Duration
 	// NoPeriodicity: DeviceAppTimePeriodicityReq is answered with NotSupported.
 	NoPeriodicity bool
+	// QuietInClassC: no AppTimeReq during a class C session.
+	QuietInClassC bool
 
 	FirmwareDialect Dialect
 	// RebootsItself: a valid image is installed without a command, after the random
 	// delay of BlockAckDelay, unless a reboot is scheduled.
 	RebootsItself bool
+	// LeavesWhenComplete: multicast sessions end with the complete block, so that no
+	// multicast FragSessionStatusReq reaches the device any more.
+	LeavesWhenComplete bool
+	// Unchecked: an image is reported valid without a look into it; only the boot loader
+	// finds out, and the old firmware comes back.
+	Unchecked bool
+	// AnswersRebootNow: RebootTime 0 is answered, and means: as soon as there is a valid image.
+	AnswersRebootNow bool
 	// NoCountdown: DevRebootCountdownReq is not implemented.
 	NoCountdown bool
 	// EchoesRebootTime: DevRebootTimeAns repeats the time instead of giving the seconds to it.
@@ -96,23 +116,25 @@ var (
 	LoRaMacStock = Stack{
 		Name: "LoRaMac-node", Decoder: fec.LoRaMacStock,
 		SharedDecoder: true, IgnoresGroupMask: true, SessionCntInRAM: true,
-		NoGroupStatus: true, PastIsUndefined: true, OneSessionTimer: true, NoPeriodicity: true,
+		NoGroupStatus: true, PastIsUndefined: true, SetupResetsFCnt: true, OneSessionTimer: true, NoPeriodicity: true,
 	}
 
 	// ActilityL476 is Actility's firmware for the STM32L476.
 	ActilityL476 = Stack{
 		Name: "Actility STM32L476", Decoder: fec.ActilityL476,
 		SharedDecoder: true, SessionCntInRAM: true,
-		NoGroupStatus: true, PastIsUndefined: true, OneSessionTimer: true, NoPeriodicity: true,
-		FirmwareDialect: RC1, RebootsItself: true, NoCountdown: true, EchoesRebootTime: true,
+		NoGroupStatus: true, PastIsUndefined: true, SetupResetsFCnt: true, OneSessionTimer: true, NoPeriodicity: true,
+		FirmwareDialect: RC1, RebootsItself: true, LeavesWhenComplete: true, Unchecked: true,
+		AnswersRebootNow: true, NoCountdown: true, EchoesRebootTime: true,
 	}
 
 	// ActilityWL55v1 is Actility's firmware for the STM32WL55, package versions 1.
 	ActilityWL55v1 = Stack{
 		Name: "Actility STM32WL55 v1", Decoder: fec.ActilityWL55v1,
 		SharedDecoder: true, SessionCntInRAM: true,
-		NoGroupStatus: true, PastIsUndefined: true, OneSessionTimer: true, NoPeriodicity: true,
-		FirmwareDialect: RC1, RebootsItself: true, RebootTimeIsUnix: true, NoImageVersion: true,
+		NoGroupStatus: true, PastIsUndefined: true, SetupResetsFCnt: true, OneSessionTimer: true, NoPeriodicity: true,
+		FirmwareDialect: RC1, RebootsItself: true, LeavesWhenComplete: true, Unchecked: true,
+		RebootTimeIsUnix: true, NoImageVersion: true,
 	}
 
 	// ActilityWL55v2 is the same with package versions 2.
@@ -120,7 +142,8 @@ var (
 		Name: "Actility STM32WL55 v2", Decoder: fec.ActilityWL55v2,
 		SharedDecoder: true, SessionCntInRAM: true, StatusInV1Order: true,
 		OneSessionTimer: true, NoPeriodicity: true,
-		FirmwareDialect: RC1, RebootsItself: true, RebootTimeIsUnix: true, NoImageVersion: true,
+		FirmwareDialect: RC1, RebootsItself: true, LeavesWhenComplete: true, Unchecked: true,
+		RebootTimeIsUnix: true, NoImageVersion: true,
 		SwapsBootVersion: true,
 	}
 
@@ -129,12 +152,13 @@ var (
 		Name: "LoRa Basics Modem", Decoder: fec.LBMDefault,
 		MaxAnswer:     [5]int{2: 15, 3: 15, 4: 9}, // TS005, TS004, TS006
 		SharedDecoder: true, SessionCntInRAM: true, PadsNoSession: true, DropsOnUnknown: true,
+		TimeSyncInterval: 36 * time.Hour,
 	}
 
 	// Zephyr is the LoRaWAN subsystem of Zephyr: TS003 version 2, TS004 and TS005 version 1.
 	Zephyr = Stack{
 		Name: "Zephyr", Decoder: fec.Zephyr,
-		SharedDecoder: true, KeepsSession: true, NoGroupStatus: true, DropsOnUnknown: true,
+		SharedDecoder: true, KeepsSession: true, NoGroupStatus: true, DropsOnUnknown: true, QuietInClassC: true,
 	}
 )
 

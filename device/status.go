@@ -1,30 +1,62 @@
 package device
 
-import "time"
+import (
+	"time"
+
+	"github.com/starling-fuota/starling/lorawan/firmware"
+)
 
 // Status is what a test or a report wants to know and no command tells.
 type Status struct {
-	Time       time.Time // the device's own idea of the time, at the last instant it lived through
-	ClockError time.Duration
+	Now        time.Time     // true time of the last Wake or Receive
+	ClockError time.Duration // device clock minus true time then
 
-	FCntUp   uint32 // counter of the next uplink
-	Groups   int    // multicast groups defined
-	Sessions int    // multicast sessions accepted and not over
+	FCntUp     uint32 // counter of the next uplink
+	Groups     int    // multicast groups defined
+	McSessions int    // multicast sessions accepted and not over
 
-	FragSession     bool // a fragmentation session exists
-	NbFrag          int  // of the youngest fragmentation session
-	FragmentsHeard  int  // DataFragment commands taken, over all sessions
-	FragmentsNeeded int  // independent fragments still missing in the youngest session
-	Complete        bool // the last block is complete
-	MICError        bool // and its MIC is wrong
+	FragSession     bool // a fragmentation session exists; what follows is of the youngest
+	NbFrag          int
+	FragmentsNeeded int  // independent fragments still missing
+	Complete        bool // the decoder is done
+	MICError        bool // and the MIC of the block is wrong
 
-	ImageStatus uint8 // UpImageStatus of TS006
-	RebootAt    time.Time
-	Reboots     int // resets and reboots since Start
+	ImageStatus firmware.ImageStatus
+	RebootAt    time.Time // of a planned reboot, else zero
 
-	Uplinks    int // frames sent
-	Downlinks  int // frames accepted, unicast and multicast
-	Rejected   int // frames with its address, but a wrong MIC, counter or group window
-	Airtime    time.Duration
-	LastUplink time.Time // end of its transmission
+	// Counters since Start.
+	FragmentsHeard int           // DataFragment commands that a session took
+	Reboots        int           // resets and reboots
+	Uplinks        int           // frames sent
+	Downlinks      int           // frames accepted, unicast and multicast
+	Rejected       int           // frames with an address of the device, but a wrong MIC or counter
+	Airtime        time.Duration // of all uplinks
+}
+
+// Status returns the device's present state.
+func (d *Device) Status() Status {
+	s := d.stats
+	s.Now = d.now
+	shown := d.clock.read(d.now)
+	s.ClockError = shown.Sub(d.now)
+	s.FCntUp = d.fcntUp
+	for i := range d.groups {
+		g := &d.groups[i]
+		if g.defined {
+			s.Groups++
+		}
+		if g.session.class != noSession && shown.Before(g.session.end) {
+			s.McSessions++
+		}
+	}
+	if f := d.youngest; f != nil && d.frags[f.req.FragIndex] == f {
+		s.FragSession = true
+		s.NbFrag = f.dec.NbFrag()
+		s.FragmentsNeeded = f.dec.Needed()
+		s.Complete = f.complete
+		s.MICError = f.micError
+	}
+	s.ImageStatus = d.firmware.next.status
+	s.RebootAt = earliest(d.agenda.when(errand{what: reboot}), d.agenda.when(errand{what: automaticReboot}))
+	return s
 }

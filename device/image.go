@@ -1,0 +1,147 @@
+package device
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"time"
+
+	"github.com/starling-fuota/starling/lorawan/firmware"
+	"github.com/starling-fuota/starling/lorawan/fragmentation"
+)
+
+// runningFirmware is what runs and what waits to run.
+type runningFirmware struct {
+	version uint32
+	image   []byte // nil: unknown
+	next    nextImage
+
+	rebootTime time.Time // by the device's clock, if a reboot is planned so; else zero
+	held       bool      // a cancelled reboot: the device does not reboot by itself
+	whenValid  bool      // RebootTime 0 came before the image
+}
+
+// nextImage is the image that waits for installation.
+type nextImage struct {
+	status  firmware.ImageStatus
+	version uint32
+	image   []byte
+	sound   bool // what the boot loader will find
+}
+
+// takeImage looks at a complete block. It is firmware if the session's Descriptor is not
+// zero: the Descriptor is the version then, little endian, as DevVersionAns carries it. sound
+// is false if the block is known to be wrong.
+func (d *Device) takeImage(at time.Time, block []byte, req fragmentation.FragSessionSetupReq, sound bool) {
+	if req.Descriptor == [4]byte{} {
+		return // a file for the application
+	}
+	next := nextImage{
+		version: binary.LittleEndian.Uint32(req.Descriptor[:]),
+		image:   block,
+		sound:   sound && hashFits(block),
+	}
+	if next.sound && d.cfg.Install != nil {
+		image, err := d.cfg.Install(block, d.firmware.image)
+		next.image, next.sound = image, err == nil
+	}
+	switch {
+	case d.cfg.Behaviour.WrongHardware:
+		next.status = firmware.ImageForeign
+	case next.sound || d.cfg.Stack.Unchecked:
+		next.status = firmware.ImageValid
+	default:
+		next.status = firmware.ImageCorrupt
+	}
+	d.firmware.next = next
+	if next.status != firmware.ImageValid {
+		return
+	}
+	planned := !d.agenda.when(errand{what: reboot}).IsZero()
+	switch {
+	case d.firmware.whenValid:
+		d.agenda.set(errand{what: reboot}, at, d.reboot)
+	case d.cfg.Stack.RebootsItself && !planned && !d.firmware.held:
+		spread := d.within(0, fragmentation.AckDelay(req.BlockAckDelay))
+		d.agenda.set(errand{what: automaticReboot}, at.Add(spread), d.reboot)
+	}
+}
+
+// install makes the waiting image the running one, unless the boot loader refuses it.
+func (d *Device) install() {
+	next := d.firmware.next
+	d.firmware.next = nextImage{}
+	if !next.sound || d.cfg.Behaviour.FailsInstall {
+		return
+	}
+	d.firmware.version, d.firmware.image = next.version, next.image
+	if v := d.cfg.Behaviour.WrongVersion; v != 0 {
+		d.firmware.version = v
+	}
+}
+
+// Image returns the last complete block without its padding, or what there is of the
+// youngest one. It is the device's own memory: do not change it.
+func (d *Device) Image() (block []byte, complete bool) {
+	if s := d.youngest; s != nil && !s.complete {
+		return s.dec.Bytes()[:s.req.BlockSize()], false
+	}
+	return d.block, d.block != nil
+}
+
+// RunningFirmware returns the version that runs, as DevVersionAns reports it.
+func (d *Device) RunningFirmware() uint32 { return d.firmware.version }
+
+// RunningImageSHA256 returns the hash of the image that runs, in hexadecimal, or "" if
+// the image is not known.
+func (d *Device) RunningImageSHA256() string {
+	if d.firmware.image == nil {
+		return ""
+	}
+	sum := sha256.Sum256(d.firmware.image)
+	return hex.EncodeToString(sum[:])
+}
+
+// The image format of MCUboot, the one that has a header with a hash to check. All
+// numbers are little endian.
+//
+//	| magic 4 | load 4 | header size 2 | protected TLVs 2 | image size 4 | ... | image |
+//	| protected TLV area | 0x6907, length | type, length, value | type, length, value ...
+const (
+	mcubootMagic    = 0x96f3b83d
+	mcubootHeader   = 32
+	mcubootTLVMagic = 0x6907
+	mcubootSHA256   = 0x10 // over header, image and protected TLVs
+)
+
+// hashFits reports whether a block agrees with the hash that it carries. A block of
+// another format carries none and passes.
+func hashFits(block []byte) bool {
+	if len(block) < mcubootHeader || binary.LittleEndian.Uint32(block) != mcubootMagic {
+		return true
+	}
+	le := binary.LittleEndian
+	hashed := uint64(le.Uint16(block[8:])) + uint64(le.Uint32(block[12:])) + uint64(le.Uint16(block[10:]))
+	if hashed+4 > uint64(len(block)) {
+		return false
+	}
+	area := block[hashed:]
+	if le.Uint16(area) != mcubootTLVMagic || int(le.Uint16(area[2:])) > len(area) {
+		return false
+	}
+	area = area[4:max(4, le.Uint16(area[2:]))]
+	for len(area) >= 4 {
+		kind, size := le.Uint16(area), int(le.Uint16(area[2:]))
+		area = area[4:]
+		if size > len(area) {
+			return false
+		}
+		if kind == mcubootSHA256 {
+			sum := sha256.Sum256(block[:hashed])
+			return bytes.Equal(area[:size], sum[:])
+		}
+		area = area[size:]
+	}
+	return false
+}
