@@ -47,7 +47,8 @@ func ParseStatusAnsLenient(b []byte, want Expect) (FragSessionStatusAns, []byte,
 	}
 	body := b[1:]
 	order := lorawan.V2
-	if want.V1Order || len(body) >= statusAnsLen && !want.plausibleV2(body) && want.plausibleV1(body) {
+	if len(body) >= statusAnsLen &&
+		(want.V1Order || !want.plausibleV2(body) && want.plausibleV1(body)) {
 		order = lorawan.V1
 	}
 	c, rest, err := parseFragSessionStatusAns(order, body)
