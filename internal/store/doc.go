@@ -1,0 +1,24 @@
+// Package store says what Starling keeps and how it is asked for, in the words of
+// the domain. Engines implement it (sqlite; PostgreSQL stands beside it) and prove it
+// with the one suite of package storetest; nothing above this package knows which
+// engine runs.
+//
+//	service ──> Objects    devices, sets, groups, ... : Create Find List Update Archive
+//	        └─> Contents   the bytes of files, under their SHA-256
+//	engine  ──> Runs       running campaigns: CreateRun, CommitStep, outbox, timeline
+//
+// What every engine promises:
+//
+//   - A call returns nil only when its effect is durable: it survives a kill of the
+//     process and, for committed steps, a loss of power.
+//   - A call that returns an error has changed nothing.
+//   - Tx and CommitStep are serialisable: everything in them happens, or nothing, and
+//     what they read does not change under them.
+//   - Counters that protect devices from replays never go back: the downlink counter
+//     of a group and the SessionCnt of a device's fragmentation slot keep the highest
+//     value that they ever had, whatever is written later.
+//   - Times keep microseconds and come back in UTC.
+//
+// The store checks no rules beyond uniqueness and revisions, does not know what the
+// state of a running campaign means, and reads no clock.
+package store

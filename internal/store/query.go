@@ -1,0 +1,55 @@
+package store
+
+import "fmt"
+
+// Field names a filter of List. Which fields a kind of object has is said beside each.
+type Field string
+
+// Filters. All compare for equality with the text form of the value.
+const (
+	ByName      Field = "name"       // every kind
+	ByTag       Field = "tag"        // devices, groups
+	ByProfile   Field = "profile_id" // devices, files
+	ByDeviceSet Field = "device_set" // devices: members of the set with this ID
+	ByFirmware  Field = "firmware"   // devices
+	ByBand      Field = "band"       // groups
+	ByMcAddr    Field = "mc_addr"    // groups
+	ByType      Field = "type"       // files, campaigns
+	ByStatus    Field = "status"     // campaigns
+	ByProducer  Field = "producer_id"
+	ByModule    Field = "module_id" // profiles, as ByProducer
+)
+
+// Limits of a page.
+const (
+	DefaultLimit = 100
+	MaxLimit     = 1000
+)
+
+// Query selects and pages objects. The zero value is the first page of all that is not archived.
+type Query struct {
+	After    string           // Page.Next of the page before; "": the first page
+	Limit    int              // objects per page, 1..MaxLimit; 0: DefaultLimit
+	Archived bool             // archived objects too
+	Text     string           // part of the name, tag or identifier, in any case
+	Where    map[Field]string // all must hold
+}
+
+// PageLimit returns the limit to apply, or ErrQuery.
+func (q Query) PageLimit() (int, error) { return pageLimit(q.Limit) }
+
+func pageLimit(limit int) (int, error) {
+	switch {
+	case limit == 0:
+		return DefaultLimit, nil
+	case limit < 0 || limit > MaxLimit:
+		return 0, fmt.Errorf("limit %d is not within 1 to %d: %w", limit, MaxLimit, ErrQuery)
+	}
+	return limit, nil
+}
+
+// Page is a part of a list.
+type Page[T any] struct {
+	Items []T
+	Next  string // Query.After of the next page; "": this is the last
+}

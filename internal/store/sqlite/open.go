@@ -1,0 +1,149 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"path/filepath"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
+
+	"github.com/starling-fuota/starling/internal/store"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Store is a store.Store in one SQLite file.
+type Store struct {
+	objects
+	writer, reader *sql.DB
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the file at path, creates it if it is missing, and brings its schema up
+// to date. The file belongs to this process until Close. A file that a newer
+// Starling wrote is refused and left as it is.
+func Open(ctx context.Context, path string) (_ *Store, err error) {
+	writer, err := open(path, 1, "_txlock", "immediate",
+		"_pragma", "busy_timeout(10000)", "_pragma", "journal_mode(WAL)", "_pragma", "synchronous(FULL)",
+		"_pragma", "foreign_keys(1)", "_pragma", "cache_size(-65536)")
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("database %s: %w", path, err), writer.Close())
+		}
+	}()
+	if err := migrate(ctx, writer); err != nil {
+		return nil, err
+	}
+	reader, err := open(path, 4, "_pragma", "busy_timeout(10000)", "_pragma", "query_only(1)", "_pragma", "cache_size(-65536)")
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{writer: writer, reader: reader}
+	s.objects = objects{read: reader, write: s.transact}
+	if err := s.dropAbandonedUploads(ctx); err != nil {
+		return nil, errors.Join(err, reader.Close())
+	}
+	return s, nil
+}
+
+func open(path string, conns int, params ...string) (*sql.DB, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	query := url.Values{}
+	for i := 0; i < len(params); i += 2 {
+		query.Add(params[i], params[i+1])
+	}
+	// As a URL, so that a path with "?", "#" or "%" stays a path.
+	dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(abs), RawQuery: query.Encode()}
+	db, err := sql.Open("sqlite", dsn.String())
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	return db, nil
+}
+
+// migrate applies the migrations that the file lacks.
+func migrate(ctx context.Context, db *sql.DB) error {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, dir, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	at, err := p.GetDBVersion(ctx)
+	if err != nil {
+		return err
+	}
+	sources := p.ListSources()
+	if newest := sources[len(sources)-1].Version; at > newest {
+		return fmt.Errorf("schema %d is newer than this program's %d: use a newer Starling, or restore a backup", at, newest)
+	}
+	_, err = p.Up(ctx)
+	return err
+}
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	var one int
+	return s.reader.QueryRowContext(ctx, "SELECT 1").Scan(&one)
+}
+
+// Close closes both handles. Closing twice is no error.
+func (s *Store) Close() error { return errors.Join(s.reader.Close(), s.writer.Close()) }
+
+// Tx runs f in one transaction; see store.Store.
+func (s *Store) Tx(ctx context.Context, f func(store.Objects) error) error {
+	return s.transact(ctx, func(q querier) error {
+		return f(objects{read: q, write: func(_ context.Context, g func(querier) error) error { return g(q) }})
+	})
+}
+
+// transact runs f in a transaction on the writer. The lock is taken at once: f reads
+// what it will overwrite, and a lock taken later could find that it changed.
+func (s *Store) transact(ctx context.Context, f func(querier) error) error {
+	tx, err := s.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	// After Commit this does nothing; after an error or a panic it leaves nothing behind.
+	defer func() { _ = tx.Rollback() }()
+	if err := f(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// snapshot runs f on one unchanging view of the database.
+func (s *Store) snapshot(ctx context.Context, f func(querier) error) error {
+	tx, err := s.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	return f(tx)
+}
+
+// querier is what *sql.DB and *sql.Tx have in common.
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+}
