@@ -123,7 +123,7 @@ const (
 	Uplink  EventKind = iota + 1 // a device was heard; one event however many gateways heard it
 	Sent                         // a unicast frame was transmitted; nobody knows if it was received
 	Failed                       // a unicast frame was given up, see Err
-	Joined                       // the device began its counters anew: what it had in RAM is gone
+	Joined                       // the device rebooted or began its counters anew: what it had in RAM is gone
 	Summary                      // a multicast frame is done on all gateways of its group
 )
 

@@ -53,7 +53,8 @@ type link struct {
 
 // New builds a network at Config.Start. It returns ErrConfig, and which gateway or
 // device is meant, for a name or address used twice, a link to nowhere or across
-// bands, an uplink data rate that the band does not have, and impossible losses.
+// bands, an uplink data rate that the band does not have, impossible losses, and a band
+// whose channels region does not know (CN470).
 func New(cfg Config) (*Network, error) {
 	cfg.Start = cfg.Start.UTC()
 	if cfg.DownlinkLead == 0 {
@@ -72,6 +73,9 @@ func New(cfg Config) (*Network, error) {
 		}
 		if g.Band == 0 {
 			return nil, fmt.Errorf("gateway %q: no band: %w", g.ID, ErrConfig)
+		}
+		if frequency, _ := g.Band.RX2(); frequency == 0 {
+			return nil, fmt.Errorf("gateway %q: band %s leaves the frequency of RX2 to the network, which is not modelled: %w", g.ID, g.Band, ErrConfig)
 		}
 		gw := &gateway{Gateway: g}
 		gateways[g.ID] = gw

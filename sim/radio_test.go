@@ -103,6 +103,7 @@ func TestImpossibleNetworksAreRefused(t *testing.T) {
 		"gateway twice":         {Gateways: []sim.Gateway{gw, gw}},
 		"gateway without name":  {Gateways: []sim.Gateway{{Band: region.EU868}}},
 		"gateway without band":  {Gateways: []sim.Gateway{{ID: "gw"}}},
+		"unknown channels":      {Gateways: []sim.Gateway{{ID: "gw", Band: region.CN470}}},
 		"DevEUI twice":          {Devices: []sim.DeviceSpec{dev(1), dev(1)}},
 		"DevAddr twice":         {Devices: []sim.DeviceSpec{dev(1), {Config: device.Config{DevEUI: eui(2), DevAddr: lorawan.DevAddr{1}, Band: region.EU868}}}},
 		"link to nowhere":       {Devices: []sim.DeviceSpec{dev(1, sim.Link{Gateway: "?"})}},

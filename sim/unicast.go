@@ -20,6 +20,7 @@ type session struct {
 	keys     lorawan.Session
 	nextUp   uint32 // lowest uplink counter that is new
 	nextDown uint32 // of the next downlink
+	reboots  int    // of the device, when it was last heard
 	queue    []queued
 	window   window
 	room     int // bytes that the larger of its receive windows carries
@@ -110,6 +111,10 @@ func (n *Network) receive(up *uplink, heard []*gateway) {
 			n.counts.UplinksRejected++ // a copy of the latest frame, or forged
 			return
 		}
+		d.nextUp, d.nextDown = 0, 0
+		n.rejoin(d)
+	} else if r := d.rebooted(); r != d.reboots {
+		d.reboots = r
 		n.rejoin(d)
 	}
 	d.nextUp = f.FCnt + 1
@@ -126,10 +131,11 @@ func (n *Network) receive(up *uplink, heard []*gateway) {
 	}
 }
 
-// rejoin follows a device whose uplink counter began anew. It stands for a join: devices
-// here have fixed keys, so a restarted counter is the only sign. What was queued for the old session is void.
+// rejoin reports that a device began anew. It stands for a join: the keys of devices here are
+// fixed, so what tells is a counter that began anew or, if the device has Status, a reboot. The
+// report comes with the first uplink that is heard after it. What was queued for the old
+// session is void.
 func (n *Network) rejoin(d *node) {
-	d.nextUp, d.nextDown = 0, 0
 	d.window = window{}
 	n.counts.Joins++
 	n.report(Event{Kind: Joined, DevEUI: d.DevEUI})
@@ -137,6 +143,14 @@ func (n *Network) rejoin(d *node) {
 		n.fail(d, q.Frame, "the device joined again")
 	}
 	d.queue = nil
+}
+
+// rebooted returns how often a device has rebooted, 0 for one that does not say.
+func (d *node) rebooted() int {
+	if s, ok := d.radio.(interface{ Status() device.Status }); ok {
+		return s.Status().Reboots
+	}
+	return 0
 }
 
 func newWindow(d *node, up *uplink, heard []*gateway, f lorawan.DataFrame) window {
