@@ -272,3 +272,28 @@ func TestRealFleetIsDeterministic(t *testing.T) {
 		t.Error("two seeds give the same events")
 	}
 }
+
+func TestRebootOfADeviceIsReportedAsAJoinBeforeItsNextUplink(t *testing.T) {
+	cfg := lossyFleet(1, region.EU868)
+	cfg.Start, cfg.Up, cfg.Down = start, nil, nil
+	f := newFleet(t, cfg)
+	at := start.Add(65 * time.Minute)
+	f.Devices[0].Behaviour.ResetAt = at
+	n, err := sim.New(f.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := advance(n, 2*time.Hour, nil)
+	joins := kinds(events, sim.Joined)
+	if len(joins) != 1 || joins[0].DevEUI != f.Devices[0].DevEUI || joins[0].Time.Before(at) {
+		t.Fatalf("got %v, want one join after %s", joins, at)
+	}
+	for i, e := range events {
+		if e.Kind != sim.Joined {
+			continue
+		}
+		if next := events[i+1]; next.Kind != sim.Uplink || !next.Time.Equal(e.Time) || events[i-1].Time.After(at) {
+			t.Errorf("join between %s and %s", events[i-1], next)
+		}
+	}
+}
