@@ -37,10 +37,11 @@ func (d Dialect) Has(o Dialect) bool { return d&o == o }
 //	RebootCancel  RebootCancel
 //	RebootNow     nothing, as the device reboots; with AnswersRebootNow, 0
 //
-// Some devices give the remaining seconds, others echo the request, and both are taken
-// from everyone: they cannot be confused before 1980 plus the delay. Zero is a refusal:
-// the time is past or the device has no clock. A device whose clock is wrong, like one
-// that counts Unix time, gives remaining seconds outside of tolerance.
+// LoRa Basics Modem gives the remaining seconds, Actility's STM32L476 echoes the request.
+// Both are taken from everyone, because they cannot be confused: no delay comes near the
+// GPS time of today. Zero is a refusal: the time is past, or the device has no clock. A
+// device with a wrong clock, like one that counts Unix time, gives remaining seconds
+// outside of tolerance.
 func RebootAnsAccepts(ans DevRebootTimeAns, req DevRebootTimeReq, receivedAt time.Time, tolerance time.Duration, d Dialect) bool {
 	switch {
 	case req.RebootTime == RebootNow:
