@@ -13,8 +13,8 @@ const (
 	cidMultiPackBuffer = 0x02
 )
 
-// nextDownlink reads a command of package 0. MultiPackBufferReq is read here too, so that
-// one among other commands is recognised and refused.
+// nextDownlink reads a command of package 0. A MultiPackBufferReq among others is only
+// recognised, so that it can be refused: where it is alone ParseDownlink reads it.
 func nextDownlink(v lorawan.Version, b []byte) (lorawan.Command, []byte, error) {
 	if len(b) == 0 {
 		return nil, b, errNoCommand()
@@ -25,13 +25,13 @@ func nextDownlink(v lorawan.Version, b []byte) (lorawan.Command, []byte, error) 
 	case cidDevPackage:
 		return DevPackageReq{}, b[1:], nil
 	case cidMultiPackBuffer:
-		return command(parseMultiPackBufferReq(b[1:]))
+		return MultiPackBufferReq{}, nil, nil
 	}
 	return nil, b, fmt.Errorf("multipackage %s downlink, CID 0x%02x: %w", v, b[0], lorawan.ErrUnknownCID)
 }
 
-// nextUplink reads a command of package 0, MultiPackBufferFrag as nextDownlink does
-// MultiPackBufferReq.
+// nextUplink reads a command of package 0, and recognises MultiPackBufferFrag as
+// nextDownlink does MultiPackBufferReq.
 func nextUplink(v lorawan.Version, b []byte) (lorawan.Command, []byte, error) {
 	if len(b) == 0 {
 		return nil, b, errNoCommand()
