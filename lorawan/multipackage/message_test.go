@@ -213,6 +213,23 @@ func TestWhatCameBeforeAnErrorIsKept(t *testing.T) {
 	}
 }
 
+func TestPackageIDOfTS007MayBeWritten(t *testing.T) {
+	for _, c := range []struct{ direction, with, without string }{
+		{"downlink", "80" + "020407", "020407"},
+		{"downlink", "80" + "0101", "0101"},
+		{"uplink", "80" + "0208830200" + "03", "0208830200" + "03"},
+		{"uplink", "80" + "02ff", "02ff"},
+	} {
+		a, _ := hex.DecodeString(c.with)
+		b, _ := hex.DecodeString(c.without)
+		got, err := parse(c.direction, a, v2)
+		want, err2 := parse(c.direction, b, v2)
+		if err != nil || err2 != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v, %v; want %v, %v", c.with, got, err, want, err2)
+		}
+	}
+}
+
 func TestErrorPieceMayHaveAToken(t *testing.T) {
 	frag := multipackage.MultiPackBufferFrag{Error: true}
 	for hexText, want := range map[string]multipackage.Message{
