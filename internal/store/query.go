@@ -8,10 +8,12 @@ type Field string
 // Filters. All compare for equality with the text form of the value.
 const (
 	ByName      Field = "name"       // every kind
+	ByID        Field = "id"         // every kind but devices and groups
 	ByTag       Field = "tag"        // devices, groups
 	ByProfile   Field = "profile_id" // devices, files
 	ByDeviceSet Field = "device_set" // devices: members of the set with this ID
 	ByFirmware  Field = "firmware"   // devices
+	ByDevice    Field = "device"     // device sets: those with this DevEUI, 16 hexadecimal digits
 	ByBand      Field = "band"       // groups
 	ByMcAddr    Field = "mc_addr"    // groups
 	ByType      Field = "type"       // files, campaigns

@@ -22,7 +22,9 @@ type Runs interface {
 	// LoadRun returns the run of a campaign, ended or not, or ErrNotFound.
 	LoadRun(ctx context.Context, campaignID string) (Run, error)
 
-	// LoadRuns returns the runs of all campaigns that are RUNNING, ordered by campaign.
+	// LoadRuns returns the runs that have something left to do, ordered by campaign: those of
+	// RUNNING campaigns, and ended ones that still wait for a time (Step.WakeAt), such as a
+	// stopped campaign that cleans up its devices.
 	LoadRuns(ctx context.Context) ([]Run, error)
 
 	// CommitStep stores everything that follows from one step in one transaction. It
@@ -91,6 +93,7 @@ type Step struct {
 	Stages       []StageProgress          // replace the stages of the same Position
 	GroupFCnt    map[lorawan.EUI64]uint32 // next downlink counters; lower than stored ones are ignored
 	SessionCnts  []SessionCnt             // used counters; lower than stored ones are ignored
+	Sent         []Sent                   // frames of earlier steps that are on their way, as MarkSent
 	Outbox       []Outgoing
 	Timeline     []TimelineEntry // Seq is given by the store
 	Firmware     []FirmwareSeen  // older sightings than the stored one are ignored

@@ -62,11 +62,12 @@ func byID[T any](k kind[T, string]) *kind[T, string] {
 	k.bind = func(s string) any { return s }
 	k.parse = func(s string) (string, error) { return s, nil }
 	k.unique = withDefault(k.unique, "id", "id")
+	k.where = withDefault(k.where, store.ByID, "id = ?")
 	return &k
 }
 
-func withDefault(m map[string]string, key, value string) map[string]string {
-	out := map[string]string{key: value}
+func withDefault[K comparable](m map[K]string, key K, value string) map[K]string {
+	out := map[K]string{key: value}
 	for k, v := range m {
 		out[k] = v
 	}
@@ -99,6 +100,7 @@ var setKind = byID(kind[fleet.DeviceSet, string]{
 	},
 	key:    func(s *fleet.DeviceSet) string { return s.ID },
 	doc:    func(s fleet.DeviceSet) fleet.DeviceSet { s.Devices = nil; return s },
+	where:  map[store.Field]string{store.ByDevice: "id IN (SELECT set_id FROM device_set_member WHERE dev_eui = unhex(?))"},
 	saved:  saveMembers,
 	loaded: loadMembers,
 })

@@ -27,12 +27,25 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
+// Option changes how Open opens a file.
+type Option func(*options)
+
+type options struct{ synchronous string }
+
+// Temporary gives up the promise that a commit survives a loss of power, for databases
+// that do not outlive the process anyway, such as the demo's.
+func Temporary() Option { return func(o *options) { o.synchronous = "OFF" } }
+
 // Open opens the file at path, creates it if it is missing, and brings its schema up
 // to date. The file belongs to this process until Close. A file that a newer
 // Starling wrote is refused and left as it is.
-func Open(ctx context.Context, path string) (_ *Store, err error) {
+func Open(ctx context.Context, path string, opts ...Option) (_ *Store, err error) {
+	o := options{synchronous: "FULL"}
+	for _, set := range opts {
+		set(&o)
+	}
 	writer, err := open(path, 1, "_txlock", "immediate",
-		"_pragma", "busy_timeout(10000)", "_pragma", "journal_mode(WAL)", "_pragma", "synchronous(FULL)",
+		"_pragma", "busy_timeout(10000)", "_pragma", "journal_mode(WAL)", "_pragma", "synchronous("+o.synchronous+")",
 		"_pragma", "foreign_keys(1)", "_pragma", "cache_size(-65536)")
 	if err != nil {
 		return nil, err

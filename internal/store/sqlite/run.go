@@ -72,7 +72,7 @@ func (s *Store) LoadRun(ctx context.Context, campaignID string) (run store.Run, 
 	return run, aboutRun(campaignID, err)
 }
 
-// LoadRuns returns the runs of all RUNNING campaigns as of one instant.
+// LoadRuns returns the runs with something left to do as of one instant.
 func (s *Store) LoadRuns(ctx context.Context) ([]store.Run, error) {
 	var runs []store.Run
 	err := s.snapshot(ctx, func(q querier) error {
@@ -82,7 +82,7 @@ func (s *Store) LoadRuns(ctx context.Context) ([]store.Run, error) {
 			err := rows.Scan(&id)
 			ids = append(ids, id)
 			return err
-		}, `SELECT campaign_id FROM run JOIN campaign ON campaign.id = run.campaign_id WHERE status = ? ORDER BY campaign_id`, fleet.Running.String())
+		}, `SELECT campaign_id FROM run JOIN campaign ON campaign.id = run.campaign_id WHERE status = ? OR wake_at <> 0 ORDER BY campaign_id`, fleet.Running.String())
 		if err != nil {
 			return err
 		}
@@ -180,6 +180,9 @@ func commitStep(ctx context.Context, q querier, step store.Step) error {
 		step.Firmware, func(f store.FirmwareSeen) []any { return []any{text{&f.Version}, at(f.At), id(f.DevEUI)} }); err != nil {
 		return err
 	}
+	if err := markSent(ctx, q, step.CampaignID, step.Sent); err != nil {
+		return err
+	}
 	if err := execAll(ctx, q, `INSERT INTO outbox (campaign_id, id, dev_eui, mc_group, f_port, payload, flush) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		step.Outbox, func(o store.Outgoing) []any {
 			return []any{step.CampaignID, o.ID, id(o.DevEUI), id(o.Group), o.FPort, blob(o.Payload), o.Flush}
@@ -220,17 +223,19 @@ func (s *Store) MarkSent(ctx context.Context, campaignID string, sent ...store.S
 	if len(sent) == 0 {
 		return nil
 	}
-	return aboutRun(campaignID, s.transact(ctx, func(q querier) error {
-		for _, f := range sent {
-			if !f.Group.IsZero() {
-				if err := raiseFCnt(ctx, q, f.Group, int64(f.FCnt)+1); err != nil {
-					return err
-				}
+	return aboutRun(campaignID, s.transact(ctx, func(q querier) error { return markSent(ctx, q, campaignID, sent) }))
+}
+
+func markSent(ctx context.Context, q querier, campaignID string, sent []store.Sent) error {
+	for _, f := range sent {
+		if !f.Group.IsZero() {
+			if err := raiseFCnt(ctx, q, f.Group, int64(f.FCnt)+1); err != nil {
+				return err
 			}
 		}
-		return execAll(ctx, q, "DELETE FROM outbox WHERE campaign_id = ? AND id = ?", sent,
-			func(f store.Sent) []any { return []any{campaignID, f.ID} })
-	}))
+	}
+	return execAll(ctx, q, "DELETE FROM outbox WHERE campaign_id = ? AND id = ?", sent,
+		func(f store.Sent) []any { return []any{campaignID, f.ID} })
 }
 
 // SessionCnts returns the last used counters of the given devices.

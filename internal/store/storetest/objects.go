@@ -157,6 +157,12 @@ func listsFilter(t *testing.T, open Open) {
 			t.Errorf("%+v: %d items, count %d, want %d", tc.q, len(page.Items), n, tc.want)
 		}
 	}
+	for device, sets := range map[string]int{devEUI(1, 4).String(): 1, devEUI(1, 2).String(): 0, "garbage": 0} {
+		n, err := s.DeviceSets().Count(ctx, store.Query{Where: map[store.Field]string{store.ByDevice: device, store.ByID: "s"}})
+		if err != nil || n != sets {
+			t.Errorf("sets with device %s: %d, %v", device, n, err)
+		}
+	}
 	_, err := s.Regions().List(ctx, store.Query{Where: map[store.Field]string{store.ByTag: "x"}})
 	want(t, err, store.ErrQuery)
 	_, err = s.Regions().Count(ctx, store.Query{Where: map[store.Field]string{"1=1; --": "x"}})

@@ -60,7 +60,7 @@ CREATE TABLE device_set_member (
     position INTEGER NOT NULL, -- the operator's order
     dev_eui  BLOB NOT NULL,
     PRIMARY KEY (set_id, position),
-    UNIQUE (set_id, dev_eui)
+    UNIQUE (dev_eui, set_id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE multicast_group (

@@ -1,0 +1,196 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/internal/store"
+	"github.com/starling-fuota/starling/lorawan"
+)
+
+// Start starts a configured campaign.
+func (s *Service) Start(ctx context.Context, campaignID string) (fleet.Campaign, error) {
+	s.starting.Lock()
+	defer s.starting.Unlock()
+	c, err := s.Campaigns.Find(ctx, campaignID)
+	if err != nil {
+		return c, err
+	}
+	switch {
+	case c.Archived:
+		return c, fmt.Errorf("campaign %s is archived, starting it %w", c.ID, ErrState)
+	case c.Status != fleet.Configured:
+		return c, fmt.Errorf("campaign %s is %s, starting it %w", c.ID, c.Status, ErrState)
+	}
+	if err := s.groupsAreFree(ctx, c); err != nil {
+		return c, err
+	}
+	return s.after(ctx, campaignID, s.runner.Start(ctx, campaignID))
+}
+
+// groupsAreFree returns ErrInUse if a running campaign sends to one of c's groups:
+// their sessions and counters would get in each other's way.
+func (s *Service) groupsAreFree(ctx context.Context, c fleet.Campaign) error {
+	mine, err := groupsOf(ctx, s.store, c)
+	if err != nil {
+		return err
+	}
+	campaigns, err := running(ctx, s.store)
+	if err != nil {
+		return err
+	}
+	for _, other := range campaigns {
+		theirs, err := groupsOf(ctx, s.store, other)
+		if err != nil {
+			return err
+		}
+		for g := range mine {
+			if theirs[g] {
+				return fmt.Errorf("multicast group %s %w: %q (%s)", g, ErrInUse, other.Name, other.ID)
+			}
+		}
+	}
+	return nil
+}
+
+// Stop stops a running campaign. Stopping a stopped one is no error.
+func (s *Service) Stop(ctx context.Context, campaignID string) (fleet.Campaign, error) {
+	return s.order(ctx, campaignID, "stopping", func(c fleet.Campaign) bool { return c.Status == fleet.Stopped }, s.runner.Stop)
+}
+
+// Pause keeps a running campaign from sending. Pausing a paused one is no error.
+func (s *Service) Pause(ctx context.Context, campaignID string) (fleet.Campaign, error) {
+	return s.order(ctx, campaignID, "pausing", func(c fleet.Campaign) bool { return c.Status == fleet.Running && c.Paused }, s.runner.Pause)
+}
+
+// Resume lets a paused campaign go on. Resuming one that goes on is no error.
+func (s *Service) Resume(ctx context.Context, campaignID string) (fleet.Campaign, error) {
+	return s.order(ctx, campaignID, "resuming", func(c fleet.Campaign) bool { return c.Status == fleet.Running && !c.Paused }, s.runner.Resume)
+}
+
+// order passes an order for a running campaign on, unless it is done already.
+func (s *Service) order(ctx context.Context, campaignID, what string, done func(fleet.Campaign) bool, do func(context.Context, string) error) (fleet.Campaign, error) {
+	c, err := s.Campaigns.Find(ctx, campaignID)
+	switch {
+	case err != nil || done(c):
+		return c, err
+	case c.Status != fleet.Running:
+		return c, fmt.Errorf("campaign %s is %s, %s it %w", c.ID, c.Status, what, ErrState)
+	}
+	return s.after(ctx, campaignID, do(ctx, campaignID))
+}
+
+// after returns the campaign as an order left it.
+func (s *Service) after(ctx context.Context, campaignID string, err error) (fleet.Campaign, error) {
+	if err != nil {
+		return fleet.Campaign{}, err
+	}
+	return s.Campaigns.Find(ctx, campaignID)
+}
+
+// Copy makes a new campaign with the settings of another, whatever became of that one.
+func (s *Service) Copy(ctx context.Context, campaignID, name string) (fleet.Campaign, error) {
+	c, err := s.Campaigns.Find(ctx, campaignID)
+	if err != nil {
+		return c, err
+	}
+	if name == "" {
+		name = c.Name
+	}
+	return s.Campaigns.Create(ctx, fleet.Campaign{Name: name, Description: c.Description, Type: c.Type, DeviceSets: c.DeviceSets, Regions: c.Regions,
+		FileID: c.FileID, MaxDuration: c.MaxDuration, SuccessThreshold: c.SuccessThreshold, Policy: c.Policy})
+}
+
+// Progress is how far a campaign is. Before its start it has no stages and no devices.
+type Progress struct {
+	Campaign fleet.Campaign
+	Run      store.RunInfo
+	Stages   []store.StageProgress
+	Tally    []store.Tally
+}
+
+// Devices returns how many devices take part.
+func (p Progress) Devices() (n int) {
+	for _, t := range p.Tally {
+		n += t.Devices
+	}
+	return n
+}
+
+// Progress returns how far a campaign is.
+func (s *Service) Progress(ctx context.Context, campaignID string) (p Progress, err error) {
+	if p.Campaign, err = s.Campaigns.Find(ctx, campaignID); err != nil {
+		return p, err
+	}
+	// Read before the rest: then the rest is at least as new, and a viewer that asks
+	// again when Run changes misses nothing.
+	if p.Run, err = s.RunInfo(ctx, campaignID); err != nil {
+		return p, err
+	}
+	if p.Stages, err = s.store.Stages(ctx, campaignID); err != nil {
+		return p, err
+	}
+	p.Tally, err = s.store.Tally(ctx, campaignID)
+	return p, err
+}
+
+// RunInfo tells whether there is anything new to see. A campaign that was never
+// started gives the zero value.
+func (s *Service) RunInfo(ctx context.Context, campaignID string) (store.RunInfo, error) {
+	info, err := s.store.RunInfo(ctx, campaignID)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.RunInfo{CampaignID: campaignID}, nil
+	}
+	return info, err
+}
+
+// DeviceProgress returns a page of the devices of a started campaign.
+func (s *Service) DeviceProgress(ctx context.Context, campaignID string, q store.ProgressQuery) (store.Page[store.Row], error) {
+	if _, err := s.Campaigns.Find(ctx, campaignID); err != nil {
+		return store.Page[store.Row]{}, err
+	}
+	return s.store.DeviceProgress(ctx, campaignID, q)
+}
+
+// GroupProgress returns the groups of a started campaign.
+func (s *Service) GroupProgress(ctx context.Context, campaignID string) ([]store.Row, error) {
+	if _, err := s.Campaigns.Find(ctx, campaignID); err != nil {
+		return nil, err
+	}
+	return s.store.GroupProgress(ctx, campaignID)
+}
+
+// Timeline returns what happened in a campaign, in order.
+func (s *Service) Timeline(ctx context.Context, campaignID string, q store.TimelineQuery) ([]store.TimelineEntry, error) {
+	if _, err := s.Campaigns.Find(ctx, campaignID); err != nil {
+		return nil, err
+	}
+	return s.store.Timeline(ctx, campaignID, q)
+}
+
+// SetOfOutcome makes a device set of the devices of a campaign that ended with one of
+// the outcomes, such as all that failed, for the next campaign.
+func (s *Service) SetOfOutcome(ctx context.Context, campaignID, name string, outcomes ...string) (fleet.DeviceSet, error) {
+	set := fleet.DeviceSet{Name: name, Devices: []lorawan.EUI64{}}
+	for _, outcome := range outcomes {
+		q := store.ProgressQuery{Outcome: outcome, Limit: store.MaxLimit}
+		for {
+			page, err := s.DeviceProgress(ctx, campaignID, q)
+			if err != nil {
+				return set, err
+			}
+			for _, row := range page.Items {
+				set.Devices = append(set.Devices, row.DevEUI)
+			}
+			if q.After = page.Next; q.After == "" {
+				break
+			}
+		}
+	}
+	if len(set.Devices) == 0 {
+		return set, invalid("outcomes", "has no devices in this campaign", "look at the campaign's progress for the outcomes there are")
+	}
+	return s.DeviceSets.Create(ctx, set)
+}

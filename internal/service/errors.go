@@ -1,0 +1,22 @@
+package service
+
+import (
+	"errors"
+
+	"github.com/starling-fuota/starling/fleet"
+)
+
+// Errors that callers test with errors.Is. Besides these, use cases return those of
+// package store (ErrNotFound, ErrStale, ErrConflict, ErrQuery), and joined
+// fleet.FieldErrors when what was given is not valid.
+var (
+	ErrInUse    = errors.New("is used by a running campaign")
+	ErrState    = errors.New("is not possible now")
+	ErrTooLarge = errors.New("is larger than a file may be")
+	ErrDigest   = errors.New("does not have the digest that was announced")
+)
+
+// invalid returns the error of one field.
+func invalid(field, problem, hint string) error {
+	return &fleet.FieldError{Field: field, Problem: problem, Hint: hint}
+}

@@ -1,0 +1,272 @@
+package service
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/internal/store"
+	"github.com/starling-fuota/starling/lorawan"
+)
+
+// defineResources says what is particular about each kind of object.
+func (s *Service) defineResources() {
+	s.Devices = &Resource[fleet.Device, lorawan.EUI64]{s, rules[fleet.Device, lorawan.EUI64]{
+		collection: store.Objects.Devices,
+		meta:       func(d *fleet.Device) meta { return meta{&d.CreatedAt, &d.UpdatedAt, &d.Revision, &d.Archived} },
+		check:      checkDevice,
+		free: func(d *fleet.Device) {
+			d.Name, d.Tag, d.Firmware, d.FirmwareChanged = "", "", fleet.Firmware{}, time.Time{}
+		},
+		frozen: deviceInUse,
+		created: func(d *fleet.Device) error {
+			firmwareChanged(&fleet.Device{}, d, d.CreatedAt)
+			return nil
+		},
+		changed: firmwareChanged,
+	}}
+	s.DeviceSets = &Resource[fleet.DeviceSet, string]{s, rules[fleet.DeviceSet, string]{
+		collection: store.Objects.DeviceSets,
+		meta:       func(x *fleet.DeviceSet) meta { return meta{&x.CreatedAt, &x.UpdatedAt, &x.Revision, &x.Archived} },
+		created:    func(x *fleet.DeviceSet) error { return setID(&x.ID) },
+		check:      checkSet,
+		free:       func(x *fleet.DeviceSet) { x.Name, x.Description = "", "" },
+		frozen: func(ctx context.Context, o store.Objects, x *fleet.DeviceSet) error {
+			return inUse(ctx, o, func(c fleet.Campaign) (bool, error) { return slices.Contains(c.DeviceSets, x.ID), nil })
+		},
+	}}
+	s.Groups = &Resource[fleet.MulticastGroup, lorawan.EUI64]{s, rules[fleet.MulticastGroup, lorawan.EUI64]{
+		collection: store.Objects.Groups,
+		meta: func(g *fleet.MulticastGroup) meta {
+			return meta{&g.CreatedAt, &g.UpdatedAt, &g.Revision, &g.Archived}
+		},
+		created: s.generateMcKey,
+		check:   checkGroup,
+		free:    func(g *fleet.MulticastGroup) { g.Name, g.Tag = "", "" },
+		frozen: func(ctx context.Context, o store.Objects, g *fleet.MulticastGroup) error {
+			return inUse(ctx, o, func(c fleet.Campaign) (bool, error) { return usesGroup(ctx, o, c, g.DevEUI) })
+		},
+	}}
+	s.Regions = &Resource[fleet.Region, string]{s, rules[fleet.Region, string]{
+		collection: store.Objects.Regions,
+		meta:       func(r *fleet.Region) meta { return meta{&r.CreatedAt, &r.UpdatedAt, &r.Revision, &r.Archived} },
+		created:    func(r *fleet.Region) error { return setID(&r.ID) },
+		check:      checkRegion,
+		free:       func(r *fleet.Region) { r.Name, r.Description = "", "" },
+		frozen: func(ctx context.Context, o store.Objects, r *fleet.Region) error {
+			return inUse(ctx, o, func(c fleet.Campaign) (bool, error) { return slices.Contains(c.Regions, r.ID), nil })
+		},
+	}}
+	s.Files = &Resource[fleet.File, string]{s, rules[fleet.File, string]{
+		collection: store.Objects.Files,
+		meta:       func(f *fleet.File) meta { return meta{&f.CreatedAt, &f.UpdatedAt, &f.Revision, &f.Archived} },
+		created:    func(f *fleet.File) error { return setID(&f.ID) },
+		check:      checkFile,
+		free:       func(f *fleet.File) { f.Name, f.Description = "", "" },
+		frozen: func(ctx context.Context, o store.Objects, f *fleet.File) error {
+			return inUse(ctx, o, func(c fleet.Campaign) (bool, error) { return c.FileID == f.ID, nil })
+		},
+	}}
+	s.Profiles = &Resource[fleet.DeviceProfile, string]{s, rules[fleet.DeviceProfile, string]{
+		collection: store.Objects.Profiles,
+		meta: func(p *fleet.DeviceProfile) meta {
+			return meta{&p.CreatedAt, &p.UpdatedAt, &p.Revision, &p.Archived}
+		},
+		created: func(p *fleet.DeviceProfile) error { return setID(&p.ID) },
+		check:   checkProfile,
+		free:    func(p *fleet.DeviceProfile) { p.Name, p.Description, p.MCUType = "", "", "" },
+		frozen: func(ctx context.Context, o store.Objects, p *fleet.DeviceProfile) error {
+			return inUse(ctx, o, func(c fleet.Campaign) (bool, error) { return usesProfile(ctx, o, c, p.ID) })
+		},
+	}}
+	s.SmartDeltaKeys = &Resource[fleet.SmartDeltaKey, string]{s, rules[fleet.SmartDeltaKey, string]{
+		collection: store.Objects.SmartDeltaKeys,
+		meta: func(k *fleet.SmartDeltaKey) meta {
+			return meta{&k.CreatedAt, &k.UpdatedAt, &k.Revision, &k.Archived}
+		},
+		created: func(k *fleet.SmartDeltaKey) error {
+			if err := readPrivateKey(k); err != nil {
+				return err
+			}
+			return setID(&k.ID)
+		},
+		check: func(context.Context, store.Objects, *fleet.SmartDeltaKey, *fleet.SmartDeltaKey) error { return nil },
+		free:  func(k *fleet.SmartDeltaKey) { k.Name, k.Description = "", "" },
+		// A running campaign sends what has been signed before.
+		frozen: func(context.Context, store.Objects, *fleet.SmartDeltaKey) error { return nil },
+	}}
+	s.Campaigns = &Resource[fleet.Campaign, string]{s, rules[fleet.Campaign, string]{
+		collection: store.Objects.Campaigns,
+		meta: func(c *fleet.Campaign) meta {
+			return meta{&c.Created, &c.LastChanged, &c.Revision, &c.Archived}
+		},
+		created: func(c *fleet.Campaign) error {
+			c.Status, c.StatusReason, c.Paused = fleet.Configured, "", false
+			return setID(&c.ID)
+		},
+		check:  checkCampaign,
+		free:   func(c *fleet.Campaign) { c.Name, c.Description = "", "" },
+		frozen: campaignFrozen,
+		kept:   campaignKept,
+	}}
+}
+
+// firmwareChanged notes when a version was recorded, unless the caller says when.
+func firmwareChanged(before, d *fleet.Device, now time.Time) {
+	if before.Firmware != d.Firmware && before.FirmwareChanged.Equal(d.FirmwareChanged) {
+		d.FirmwareChanged = now
+	}
+}
+
+func setID(id *string) (err error) {
+	*id, err = newID()
+	return err
+}
+
+// generateMcKey gives a group without a key a random one.
+func (s *Service) generateMcKey(g *fleet.MulticastGroup) error {
+	if !g.McKey.IsZero() {
+		return nil
+	}
+	_, err := io.ReadFull(s.random, g.McKey[:])
+	return err
+}
+
+// readPrivateKey reads the PKCS#8 key, in DER or PEM, and derives its public half.
+func readPrivateKey(k *fleet.SmartDeltaKey) error {
+	if block, _ := pem.Decode(k.PrivateKey); block != nil {
+		k.PrivateKey = block.Bytes
+	}
+	// The error of the parser is dropped: it can say what the bytes are like.
+	parsed, err := x509.ParsePKCS8PrivateKey(k.PrivateKey)
+	private, ok := parsed.(*ecdsa.PrivateKey)
+	if err != nil || !ok || private.Curve != elliptic.P256() {
+		return invalid("private_key", "is not a P-256 key in PKCS#8", "make one with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256")
+	}
+	point, err := private.PublicKey.Bytes()
+	if err != nil {
+		return err
+	}
+	k.PublicKey = point[1:] // without the byte that says "uncompressed"
+	return nil
+}
+
+func checkDevice(ctx context.Context, o store.Objects, before, d *fleet.Device) error {
+	if before == nil {
+		if taken, err := exists(ctx, o.Groups(), d.DevEUI); err != nil || taken {
+			return orInvalid(err, "dev_eui", "is that of a multicast group", "each DevEUI stands for one thing")
+		}
+	}
+	if before == nil || before.ProfileID != d.ProfileID {
+		return referTo(ctx, o.Profiles(), "profile_id", d.ProfileID, func(p fleet.DeviceProfile) bool { return p.Archived })
+	}
+	return nil
+}
+
+func checkSet(ctx context.Context, o store.Objects, _, x *fleet.DeviceSet) error {
+	return referToAll(ctx, o.Devices(), "devices", x.Devices, func(d fleet.Device) lorawan.EUI64 { return d.DevEUI })
+}
+
+func checkGroup(ctx context.Context, o store.Objects, before, g *fleet.MulticastGroup) error {
+	if before == nil {
+		taken, err := exists(ctx, o.Devices(), g.DevEUI)
+		if err != nil || taken {
+			return orInvalid(err, "dev_eui", "is that of a device", "each DevEUI stands for one thing")
+		}
+		return nil
+	}
+	// Devices refuse counters that they have seen; with another key they start afresh, but
+	// the store keeps the counter all the same: it costs nothing.
+	if g.FCntDown < before.FCntDown {
+		return invalid("f_cnt_down", "is lower than it was", "devices refuse counters that they have seen")
+	}
+	return nil
+}
+
+func checkRegion(ctx context.Context, o store.Objects, _, r *fleet.Region) error {
+	return referToAll(ctx, o.Groups(), "groups", r.Groups, func(g fleet.MulticastGroup) lorawan.EUI64 { return g.DevEUI })
+}
+
+func checkFile(ctx context.Context, o store.Objects, before, f *fleet.File) error {
+	if before != nil && before.HasContent() && before.SHA256 != f.SHA256 {
+		return fmt.Errorf("file %s has its content, changing it %w: make a new file", f.ID, ErrState)
+	}
+	if f.ProfileID != "" && (before == nil || before.ProfileID != f.ProfileID) {
+		if err := referTo(ctx, o.Profiles(), "profile_id", f.ProfileID, func(p fleet.DeviceProfile) bool { return p.Archived }); err != nil {
+			return err
+		}
+	}
+	if before != nil && before.SmartDeltaKeyID == f.SmartDeltaKeyID {
+		return nil
+	}
+	return checkSmartDeltaKey(ctx, o, f.SmartDeltaKeyID)
+}
+
+func checkProfile(ctx context.Context, o store.Objects, before, p *fleet.DeviceProfile) error {
+	if before != nil && before.SmartDeltaKeyID == p.SmartDeltaKeyID {
+		return nil
+	}
+	return checkSmartDeltaKey(ctx, o, p.SmartDeltaKeyID)
+}
+
+func checkSmartDeltaKey(ctx context.Context, o store.Objects, id string) error {
+	if id == "" {
+		return nil
+	}
+	return referTo(ctx, o.SmartDeltaKeys(), "smart_delta_key_id", id, func(k fleet.SmartDeltaKey) bool { return k.Archived })
+}
+
+func checkCampaign(ctx context.Context, o store.Objects, before, c *fleet.Campaign) error {
+	if before != nil && before.Status != fleet.Configured {
+		return nil // only its texts can change, and what it refers to is history
+	}
+	for i, id := range c.DeviceSets {
+		at := fmt.Sprintf("device_sets[%d]", i)
+		if err := referTo(ctx, o.DeviceSets(), at, id, func(s fleet.DeviceSet) bool { return s.Archived }); err != nil {
+			return err
+		}
+	}
+	for i, id := range c.Regions {
+		at := fmt.Sprintf("regions[%d]", i)
+		if err := referTo(ctx, o.Regions(), at, id, func(r fleet.Region) bool { return r.Archived }); err != nil {
+			return err
+		}
+	}
+	if c.FileID == "" {
+		return nil
+	}
+	var file fleet.File
+	if err := referTo(ctx, o.Files(), "file_id", c.FileID, func(f fleet.File) bool { file = f; return f.Archived }); err != nil {
+		return err
+	}
+	if (c.Type == fleet.FOTACampaign) == (file.Type == fleet.BinaryFile) {
+		return invalid("file_id", fmt.Sprintf("is a %s file", file.Type), "FOTA campaigns send firmware or delta files, BINARY campaigns binary files")
+	}
+	return nil
+}
+
+// campaignFrozen keeps a campaign that was started as it was started.
+func campaignFrozen(ctx context.Context, o store.Objects, c *fleet.Campaign) error {
+	if err := campaignKept(ctx, o, c); err != nil {
+		return err
+	}
+	if c.Status != fleet.Configured {
+		return fmt.Errorf("campaign %s is %s, changing it %w: copy it instead", c.ID, c.Status, ErrState)
+	}
+	return nil
+}
+
+// campaignKept keeps a running campaign in the lists.
+func campaignKept(_ context.Context, _ store.Objects, c *fleet.Campaign) error {
+	if c.Status == fleet.Running {
+		return fmt.Errorf("campaign %s is RUNNING, changing it %w: stop it first", c.ID, ErrState)
+	}
+	return nil
+}
