@@ -192,12 +192,13 @@ func (d *Device) open(phy []byte) (origin, lorawan.DataFrame, bool) {
 // sendApplication is what the device is there for: a small payload that nobody looks at
 // here. The schedule does not shift with the jitter of one uplink.
 func (d *Device) sendApplication(now time.Time) {
+	d.uplinkPlan = d.uplinkPlan.Add(d.cfg.UplinkPeriod)
 	for !d.uplinkPlan.After(now) {
 		d.uplinkPlan = d.uplinkPlan.Add(d.cfg.UplinkPeriod)
 	}
-	at := latest(now, d.uplinkPlan.Add(d.within(-d.cfg.UplinkJitter, d.cfg.UplinkJitter)))
-	if at.Equal(now) {
-		at = d.uplinkPlan // jitter beyond the period would send for ever
+	at := d.uplinkPlan.Add(d.within(-d.cfg.UplinkJitter, d.cfg.UplinkJitter))
+	if !at.After(now) {
+		at = d.uplinkPlan // jitter beyond the period
 	}
 	d.agenda.set(errand{what: applicationUplink}, at, d.sendApplication)
 	d.post(message{

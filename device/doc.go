@@ -3,17 +3,17 @@
 // with class B and C multicast sessions, and the application packages TS003 (clock),
 // TS004 (fragments), TS005 (multicast), TS006 (firmware) and TS007 (several at once).
 //
-//	           Receive(at, phy)                       Wake(now) -> Uplink
-//	                 |                                        ^
-//	   open: session by address, MIC, FCnt           transmit: duty cycle, seal, FCnt
-//	                 |                                        |
-//	   dispatch: package by FPort, commands                 outbox: answers of one
-//	                 |                                        ^ package share a frame
-//	   execute --+-- clocksync      clock, agenda             |
-//	             +-- multicast      groups, sessions ---> Hears: RX1, RX2, class C,
-//	             +-- fragmentation  fec.Decoder                  ping slots
-//	             +-- firmware       image, reboot
-//	             +-- multipackage   answer buffer
+//	        Receive(at, phy)                       Wake(now) -> Uplink
+//	              |                                        ^
+//	open: session by address, MIC, FCnt           transmit: duty cycle, seal, FCnt
+//	              |                                        |
+//	dispatch: package by FPort, commands                 outbox: answers of one
+//	              |                                        ^ package share a frame
+//	execute --+-- clocksync      clock, agenda             |
+//	          +-- multicast      groups, sessions ---> Hears: RX1, RX2, class C,
+//	          +-- fragmentation  fec.Decoder                  ping slots
+//	          +-- firmware       image, reboot
+//	          +-- multipackage   answer buffer
 //
 // A device has no goroutine and reads no clock: whoever runs it calls Wake at NextWake,
 // asks Hears whether a downlink finds the receiver open, and hands over with Receive what
