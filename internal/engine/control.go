@@ -1,0 +1,257 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/starling-fuota/starling/campaign"
+	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/internal/store"
+	"github.com/starling-fuota/starling/lorawan"
+)
+
+// request is what a person wants of the engine; it runs on the engine's goroutine.
+type request struct {
+	do    func(context.Context) error
+	reply chan error
+}
+
+// Start plans a CONFIGURED campaign and starts it. It returns an error that wraps
+// campaign.ErrBlocked if it cannot start as it is.
+func (e *Engine) Start(ctx context.Context, campaignID string) error {
+	return e.ask(ctx, func(ctx context.Context) error { return e.start(ctx, campaignID) })
+}
+
+// Stop stops a running campaign; the clean-up of its devices goes on in the background.
+func (e *Engine) Stop(ctx context.Context, campaignID string) error {
+	return e.control(ctx, campaignID, campaign.StopRequested{By: actor(ctx)})
+}
+
+// Pause holds the sending of a running campaign.
+func (e *Engine) Pause(ctx context.Context, campaignID string) error {
+	return e.control(ctx, campaignID, campaign.PauseRequested{By: actor(ctx)})
+}
+
+// Resume goes on with a paused campaign.
+func (e *Engine) Resume(ctx context.Context, campaignID string) error {
+	return e.control(ctx, campaignID, campaign.ResumeRequested{By: actor(ctx)})
+}
+
+// actor is who asks, until requests carry a user.
+func actor(context.Context) string { return "operator" }
+
+func (e *Engine) control(ctx context.Context, campaignID string, in campaign.Input) error {
+	return e.ask(ctx, func(ctx context.Context) error {
+		i := slices.IndexFunc(e.runs, func(r *run) bool { return r.id == campaignID })
+		if i < 0 {
+			return fmt.Errorf("campaign %s: %w", campaignID, ErrNotRunning)
+		}
+		if err := e.step(e.runs[i], in, also{}); err != nil {
+			return err
+		}
+		return e.commit(ctx, e.runs[i])
+	})
+}
+
+// ask has the engine's goroutine do something and waits for it.
+func (e *Engine) ask(ctx context.Context, do func(context.Context) error) error {
+	req := request{do, make(chan error, 1)}
+	go e.source.Wake() // may have to wait for the engine, which waits for the request
+	select {
+	case e.requests <- req:
+	case <-e.done:
+		return ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-req.reply:
+		return err
+	case <-e.done:
+		return ErrStopped
+	}
+}
+
+// serveRequests does what people have asked for meanwhile.
+func (e *Engine) serveRequests(ctx context.Context) {
+	for {
+		select {
+		case req := <-e.requests:
+			req.reply <- req.do(ctx)
+		default:
+			return
+		}
+	}
+}
+
+// start plans, stores and starts a campaign. Until CreateRun nothing has changed anywhere.
+func (e *Engine) start(ctx context.Context, campaignID string) error {
+	req, err := e.planRequest(ctx, campaignID)
+	if err != nil {
+		return err
+	}
+	if req.Campaign.Status != fleet.Configured {
+		return fmt.Errorf("campaign %s is %s: only a CONFIGURED campaign can be started; copy it to run it again", campaignID, req.Campaign.Status)
+	}
+	planned, err := campaign.Plan(req)
+	if err != nil {
+		return err
+	}
+	for i := range planned.Spec.Groups {
+		if other := e.byGroup[planned.Spec.Groups[i].DevEUI]; other != nil {
+			return fmt.Errorf("%w: multicast group %s is in use by campaign %s: wait for its end, or use another group", campaign.ErrBlocked, planned.Spec.Groups[i].DevEUI, other.id)
+		}
+	}
+	c, err := campaign.New(planned.Spec, planned.Material)
+	if err != nil {
+		return err
+	}
+	stored, err := newRun(c)
+	if err != nil {
+		return err
+	}
+	stored.Started = e.source.Now()
+	r := &run{id: campaignID, c: c, epoch: stored.Epoch}
+	if err := e.store.CreateRun(ctx, stored); err != nil {
+		return fmt.Errorf("campaign %s: %w", campaignID, err)
+	}
+	if err := e.adopt(ctx, r); err != nil {
+		return err
+	}
+	var excluded []store.TimelineEntry
+	for _, x := range planned.Excluded {
+		excluded = append(excluded, store.TimelineEntry{
+			At: stored.Started, DevEUI: x.DevEUI, Code: string(x.Reason), Text: "does not take part: " + x.Detail, Cause: "plan",
+		})
+	}
+	if err := e.step(r, campaign.Start{}, also{timeline: excluded}); err != nil {
+		return err
+	}
+	return e.commit(ctx, r)
+}
+
+// newRun is the stored form of a campaign that has not been started.
+func newRun(c *campaign.Campaign) (store.Run, error) {
+	spec := c.Spec()
+	run := store.Run{CampaignID: spec.ID, Devices: map[lorawan.EUI64][]byte{}, Groups: map[lorawan.EUI64][]byte{}}
+	var err error
+	if run.Spec, err = json.Marshal(spec); err != nil {
+		return run, fmt.Errorf("specification: %w", err)
+	}
+	if run.Header, err = json.Marshal(c.Header()); err != nil {
+		return run, fmt.Errorf("header: %w", err)
+	}
+	for i, m := range spec.Devices {
+		if run.Devices[m.DevEUI], err = json.Marshal(c.Device(i)); err != nil {
+			return run, fmt.Errorf("device %s: %w", m.DevEUI, err)
+		}
+	}
+	for i, g := range spec.Groups {
+		if run.Groups[g.DevEUI], err = json.Marshal(c.Group(i)); err != nil {
+			return run, fmt.Errorf("group %s: %w", g.DevEUI, err)
+		}
+	}
+	return run, nil
+}
+
+// planRequest reads everything that a campaign names.
+func (e *Engine) planRequest(ctx context.Context, campaignID string) (campaign.Request, error) {
+	req := campaign.Request{Profiles: map[string]fleet.DeviceProfile{}, Busy: map[lorawan.EUI64]string{}}
+	var err error
+	if req.Campaign, err = e.store.Campaigns().Find(ctx, campaignID); err != nil {
+		return req, fmt.Errorf("campaign %s: %w", campaignID, err)
+	}
+	if req.Campaign.FileID != "" {
+		file, err := e.store.Files().Find(ctx, req.Campaign.FileID)
+		if err != nil {
+			return req, fmt.Errorf("file %s: %w", req.Campaign.FileID, err)
+		}
+		req.File = &file
+		if file.SHA256 != "" {
+			if req.Payload, err = e.payload(ctx, file.SHA256); err != nil {
+				return req, err
+			}
+		}
+	}
+	if req.Devices, err = e.devicesOf(ctx, req.Campaign.DeviceSets); err != nil {
+		return req, err
+	}
+	if req.Groups, err = e.groupsOf(ctx, req.Campaign.Regions); err != nil {
+		return req, err
+	}
+	for _, d := range req.Devices {
+		if r := e.byDevice[d.DevEUI]; r != nil {
+			req.Busy[d.DevEUI] = r.id
+		}
+		if _, ok := req.Profiles[d.ProfileID]; ok || d.ProfileID == "" {
+			continue
+		}
+		if req.Profiles[d.ProfileID], err = e.store.Profiles().Find(ctx, d.ProfileID); err != nil {
+			return req, fmt.Errorf("device profile %s: %w", d.ProfileID, err)
+		}
+	}
+	req.SessionCnt, err = e.sessionCnts(ctx, req.Devices)
+	return req, err
+}
+
+// devicesOf returns the devices of several sets, each once.
+func (e *Engine) devicesOf(ctx context.Context, sets []string) ([]fleet.Device, error) {
+	var euis []lorawan.EUI64
+	for _, id := range sets {
+		set, err := e.store.DeviceSets().Find(ctx, id)
+		if err != nil {
+			return nil, fmt.Errorf("device set %s: %w", id, err)
+		}
+		euis = append(euis, set.Devices...)
+	}
+	devices, err := e.store.Devices().FindAll(ctx, distinct(euis))
+	if err != nil {
+		return nil, fmt.Errorf("devices: %w", err)
+	}
+	return devices, nil
+}
+
+// groupsOf returns the multicast groups of several regions, each once.
+func (e *Engine) groupsOf(ctx context.Context, regions []string) ([]fleet.MulticastGroup, error) {
+	var euis []lorawan.EUI64
+	for _, id := range regions {
+		region, err := e.store.Regions().Find(ctx, id)
+		if err != nil {
+			return nil, fmt.Errorf("region %s: %w", id, err)
+		}
+		euis = append(euis, region.Groups...)
+	}
+	groups, err := e.store.Groups().FindAll(ctx, distinct(euis))
+	if err != nil {
+		return nil, fmt.Errorf("multicast groups: %w", err)
+	}
+	return groups, nil
+}
+
+func distinct(euis []lorawan.EUI64) []lorawan.EUI64 {
+	slices.SortFunc(euis, lorawan.EUI64.Compare)
+	return slices.Compact(euis)
+}
+
+// sessionCnts returns the function by which a plan finds the next SessionCnt of a device.
+func (e *Engine) sessionCnts(ctx context.Context, devices []fleet.Device) (func(lorawan.EUI64, uint8) uint16, error) {
+	euis := make([]lorawan.EUI64, len(devices))
+	for i, d := range devices {
+		euis[i] = d.DevEUI
+	}
+	used, err := e.store.SessionCnts(ctx, euis)
+	if err != nil {
+		return nil, fmt.Errorf("session counters: %w", err)
+	}
+	type slot struct {
+		dev   lorawan.EUI64
+		index uint8
+	}
+	next := make(map[slot]uint16, len(used))
+	for _, u := range used {
+		next[slot{u.DevEUI, u.FragIndex}] = u.Cnt + 1
+	}
+	return func(dev lorawan.EUI64, index uint8) uint16 { return next[slot{dev, index}] }, nil
+}

@@ -1,0 +1,151 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/starling-fuota/starling/campaign"
+	"github.com/starling-fuota/starling/internal/network"
+	"github.com/starling-fuota/starling/internal/store"
+	"github.com/starling-fuota/starling/lorawan"
+)
+
+// Errors that callers test with errors.Is.
+var (
+	ErrNotRunning = errors.New("campaign is not running")
+	ErrStopped    = errors.New("engine is not running")
+)
+
+// Engine owns the running campaigns of a store and their network.
+type Engine struct {
+	store   store.Store
+	adapter network.Adapter
+	source  network.Source
+	log     *slog.Logger
+
+	requests chan request
+	done     chan struct{} // closed when Run has ended
+
+	// What follows belongs to the goroutine of Run.
+	runs      []*run // in the order of their start
+	byDevice  map[lorawan.EUI64]*run
+	byGroup   map[lorawan.EUI64]*run
+	traits    map[lorawan.EUI64]knownDevice // of devices outside campaigns, as far as needed
+	publisher func(Progress)
+}
+
+// run is a campaign with what the shell needs beside it.
+type run struct {
+	id      string
+	c       *campaign.Campaign
+	epoch   int64
+	wakeAt  time.Time
+	outbox  []store.Outgoing // committed, not yet sent, in order
+	batch   batch            // stepped, not yet committed
+	marks   []store.Sent     // sent, not yet marked in the store
+	commits int
+	retryAt time.Time // when to try the outbox again; zero: at once
+	lost    bool      // memory and store may differ: load it again
+}
+
+// Progress is what watchers are told when something visible has changed.
+type Progress struct {
+	CampaignID string
+	campaign.Progress
+}
+
+// Config is what an Engine is made of.
+type Config struct {
+	Store   store.Store
+	Adapter network.Adapter
+	Source  network.Source
+	Log     *slog.Logger
+	// Publish is called with the progress of a campaign after visible changes, from the
+	// engine's goroutine: it must be quick. Nil: nobody watches.
+	Publish func(Progress)
+}
+
+// New makes an engine. Nothing runs before Run.
+func New(cfg Config) *Engine {
+	publish := cfg.Publish
+	if publish == nil {
+		publish = func(Progress) {}
+	}
+	return &Engine{
+		store: cfg.Store, adapter: cfg.Adapter, source: cfg.Source, log: cfg.Log,
+		requests: make(chan request), done: make(chan struct{}), publisher: publish,
+		byDevice: map[lorawan.EUI64]*run{}, byGroup: map[lorawan.EUI64]*run{}, traits: map[lorawan.EUI64]knownDevice{},
+	}
+}
+
+// Run loads all running campaigns and drives them until ctx ends. It is called once.
+func (e *Engine) Run(ctx context.Context) error {
+	defer close(e.done)
+	if err := e.loadAll(ctx); err != nil {
+		return err
+	}
+	for {
+		e.reloadLost(ctx)
+		e.settle(ctx)
+		events, err := e.source.Wait(ctx, e.nextWake())
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("network: %w", err)
+		}
+		for _, ev := range events {
+			e.handle(ctx, ev)
+		}
+		e.serveRequests(ctx)
+		e.fireTimers()
+	}
+}
+
+// handle takes one event of the network where it belongs. An event that cannot be
+// handled is logged and dropped: one device must not stop the others.
+func (e *Engine) handle(ctx context.Context, ev network.Event) {
+	var err error
+	switch ev.Kind {
+	case network.Uplink:
+		err = e.HandleUplink(ctx, ev)
+	case network.Sent, network.NotSent:
+		err = e.HandleReport(ctx, ev)
+	case network.Joined:
+		if r := e.byDevice[ev.DevEUI]; r != nil {
+			err = e.step(r, campaign.Joined{DevEUI: ev.DevEUI}, also{})
+		}
+	}
+	if err != nil {
+		e.log.Warn("event dropped", "dev_eui", ev.DevEUI, "group", ev.Group, "err", err)
+	}
+}
+
+// fireTimers wakes every campaign whose time has come.
+func (e *Engine) fireTimers() {
+	now := e.source.Now()
+	for _, r := range e.runs {
+		if r.lost || r.wakeAt.IsZero() || r.wakeAt.After(now) {
+			continue
+		}
+		if err := e.step(r, campaign.TimerFired{}, also{}); err != nil {
+			e.log.Error("step failed", "campaign", r.id, "err", err)
+		}
+	}
+}
+
+// nextWake returns the earliest time at which anything is due, or zero.
+func (e *Engine) nextWake() time.Time {
+	var at time.Time
+	for _, r := range e.runs {
+		for _, t := range []time.Time{r.wakeAt, r.retryAt} {
+			if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+				at = t
+			}
+		}
+	}
+	return at
+}

@@ -1,0 +1,203 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/starling-fuota/starling/campaign"
+	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/internal/network"
+	"github.com/starling-fuota/starling/internal/store"
+	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/multicast"
+)
+
+// loadAll brings back every campaign that was running, or being cleaned up, when the
+// process ended.
+func (e *Engine) loadAll(ctx context.Context) error {
+	stored, err := e.store.LoadRuns(ctx)
+	if err != nil {
+		return fmt.Errorf("load running campaigns: %w", err)
+	}
+	for _, s := range stored {
+		if err := e.load(ctx, s); err != nil {
+			return fmt.Errorf("load campaign %s: %w", s.CampaignID, err)
+		}
+		e.log.Info("campaign goes on", "campaign", s.CampaignID)
+	}
+	return nil
+}
+
+// reloadLost loads campaigns again whose last commit failed.
+func (e *Engine) reloadLost(ctx context.Context) {
+	for _, r := range slices.Clone(e.runs) {
+		if !r.lost {
+			continue
+		}
+		s, err := e.store.LoadRun(ctx, r.id)
+		if err == nil {
+			e.forget(r)
+			err = e.load(ctx, s)
+		}
+		if err != nil {
+			// It stays lost and silent; the next round tries again.
+			r.retryAt = e.source.Now().Add(retryDelay)
+			e.log.Error("campaign cannot be loaded again", "campaign", r.id, "err", err)
+		}
+	}
+}
+
+// load makes a campaign of its stored form and takes it on.
+func (e *Engine) load(ctx context.Context, s store.Run) error {
+	var spec campaign.Spec
+	var head campaign.Header
+	if err := json.Unmarshal(s.Spec, &spec); err != nil {
+		return fmt.Errorf("specification: %w", err)
+	}
+	if err := json.Unmarshal(s.Header, &head); err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	devices := make([]campaign.Device, len(spec.Devices))
+	for i, m := range spec.Devices {
+		if err := json.Unmarshal(s.Devices[m.DevEUI], &devices[i]); err != nil {
+			return fmt.Errorf("device %s: %w", m.DevEUI, err)
+		}
+	}
+	groups := make([]campaign.Group, len(spec.Groups))
+	for i, g := range spec.Groups {
+		if err := json.Unmarshal(s.Groups[g.DevEUI], &groups[i]); err != nil {
+			return fmt.Errorf("group %s: %w", g.DevEUI, err)
+		}
+	}
+	material, err := e.material(ctx, &spec)
+	if err != nil {
+		return err
+	}
+	c, err := campaign.Load(spec, material, head, devices, groups)
+	if err != nil {
+		return err
+	}
+	outbox, err := e.store.PendingOutbox(ctx, s.CampaignID)
+	if err != nil {
+		return fmt.Errorf("outbox: %w", err)
+	}
+	// A timer that is due at once: the campaign says itself when it wants to wake.
+	return e.adopt(ctx, &run{id: s.CampaignID, c: c, epoch: s.Epoch, outbox: outbox, wakeAt: e.source.Now()})
+}
+
+// adopt makes a campaign the engine's own: its devices and groups are routed to it, and
+// the network knows its groups.
+func (e *Engine) adopt(ctx context.Context, r *run) error {
+	if err := e.ensureGroups(ctx, r.c.Spec()); err != nil {
+		return err
+	}
+	e.runs = append(e.runs, r)
+	spec := r.c.Spec()
+	for i, m := range spec.Devices {
+		e.byDevice[m.DevEUI] = r
+		e.traits[m.DevEUI] = knownDevice{traits: spec.Traits[spec.Devices[i].Traits]}
+	}
+	for _, g := range spec.Groups {
+		e.byGroup[g.DevEUI] = r
+	}
+	return nil
+}
+
+// forget lets go of a campaign that has nothing left to do.
+func (e *Engine) forget(r *run) {
+	e.runs = slices.DeleteFunc(e.runs, func(o *run) bool { return o == r })
+	for _, m := range r.c.Spec().Devices {
+		if e.byDevice[m.DevEUI] == r {
+			delete(e.byDevice, m.DevEUI)
+			delete(e.traits, m.DevEUI)
+		}
+	}
+	for _, g := range r.c.Spec().Groups {
+		if e.byGroup[g.DevEUI] == r {
+			delete(e.byGroup, g.DevEUI)
+		}
+	}
+}
+
+// ensureGroups tells the network of the campaign's groups.
+func (e *Engine) ensureGroups(ctx context.Context, spec *campaign.Spec) error {
+	for i, g := range spec.Groups {
+		group, err := e.store.Groups().Find(ctx, g.DevEUI)
+		if err != nil {
+			return fmt.Errorf("multicast group %s: %w", g.DevEUI, err)
+		}
+		var members []lorawan.EUI64
+		for _, m := range spec.Devices {
+			if spec.Lanes[m.Lane].Group == i {
+				members = append(members, m.DevEUI)
+			}
+		}
+		err = e.adapter.EnsureGroup(ctx, network.Group{
+			DevEUI: g.DevEUI, Name: group.Name, McAddr: g.McAddr,
+			NwkSKey: multicast.McNwkSKey(group.McKey, g.McAddr), AppSKey: multicast.McAppSKey(group.McKey, g.McAddr),
+			FCntDown: group.FCntDown, ClassB: g.Class == fleet.ClassB, Band: g.Band, DwellTime: group.DwellTime,
+			Frequency: g.Frequency, DataRate: g.DataRate, Periodicity: g.Periodicity, Members: members,
+		})
+		if err != nil {
+			return fmt.Errorf("multicast group %s at the network server: %w", g.DevEUI, err)
+		}
+	}
+	return nil
+}
+
+// material collects the keys and payloads that a stored specification refers to.
+func (e *Engine) material(ctx context.Context, spec *campaign.Spec) (campaign.Material, error) {
+	m := campaign.Material{
+		RootKeys: make(map[lorawan.EUI64]campaign.RootKey, len(spec.Devices)),
+		McKeys:   make(map[lorawan.EUI64]lorawan.AES128Key, len(spec.Groups)),
+		Payloads: map[string][]byte{},
+	}
+	euis := make([]lorawan.EUI64, len(spec.Devices))
+	for i, d := range spec.Devices {
+		euis[i] = d.DevEUI
+	}
+	devices, err := e.store.Devices().FindAll(ctx, euis)
+	if err != nil {
+		return m, fmt.Errorf("device keys: %w", err)
+	}
+	for _, d := range devices {
+		m.RootKeys[d.DevEUI] = campaign.RootKey{Key: d.RootKey, Version: d.LoRaWANVersion}
+	}
+	for _, g := range spec.Groups {
+		group, err := e.store.Groups().Find(ctx, g.DevEUI)
+		if err != nil {
+			return m, fmt.Errorf("key of multicast group %s: %w", g.DevEUI, err)
+		}
+		m.McKeys[g.DevEUI] = group.McKey
+	}
+	for _, l := range spec.Lanes {
+		if l.Payload == "" || m.Payloads[l.Payload] != nil {
+			continue
+		}
+		if m.Payloads[l.Payload], err = e.payload(ctx, l.Payload); err != nil {
+			return m, err
+		}
+	}
+	return m, nil
+}
+
+// maxPayload is what the largest block could hold: 2^14 fragments of 255 bytes.
+const maxPayload = 16383 * 255
+
+// payload reads the bytes of a file.
+func (e *Engine) payload(ctx context.Context, sha256 string) (_ []byte, err error) {
+	content, err := e.store.OpenContent(ctx, sha256)
+	if err != nil {
+		return nil, fmt.Errorf("payload %.12s: %w", sha256, err)
+	}
+	defer func() { err = errors.Join(err, content.Close()) }()
+	b, err := io.ReadAll(io.LimitReader(content, maxPayload+1))
+	if err != nil {
+		return nil, fmt.Errorf("payload %.12s: %w", sha256, err)
+	}
+	return b, nil
+}

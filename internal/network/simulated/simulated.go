@@ -1,0 +1,207 @@
+// Package simulated is the network of package sim as an adapter: the demo, the what-if
+// and the tests run on it.
+//
+//	engine ──Wait──> sim.Network runs until something happens   (virtual time)
+//	       <─events─
+//	       ──Send──> its queues
+//
+// While the engine waits for a point in time, virtual time jumps there, event by event.
+// When it waits for nothing, or when Realtime is set, virtual time keeps pace with the
+// clock on the wall.
+package simulated
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/starling-fuota/starling/internal/network"
+	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/region"
+	"github.com/starling-fuota/starling/sim"
+)
+
+// Network is both network.Adapter and network.Source. All methods but Now, Wake and Inspect
+// belong to the goroutine of the engine.
+type Network struct {
+	// Realtime keeps virtual time at the pace of the wall clock even during a campaign.
+	Realtime bool
+
+	wall func() time.Time
+	wake chan struct{}
+
+	mu  sync.Mutex // guards sim: Inspect looks in from other goroutines
+	sim *sim.Network
+}
+
+// tick is how often virtual time follows the wall clock.
+const tick = 50 * time.Millisecond
+
+// New wraps a simulated network. wall is the wall clock, time.Now outside of tests.
+func New(n *sim.Network, wall func() time.Time) *Network {
+	return &Network{sim: n, wall: wall, wake: make(chan struct{}, 1)}
+}
+
+// Inspect calls f with the simulated network while nothing moves in it.
+func (n *Network) Inspect(f func(*sim.Network)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	f(n.sim)
+}
+
+// Caps returns what the simulated network can do: everything.
+func (n *Network) Caps() network.Caps {
+	return network.Caps{ClassB: true, ClassC: true, ProvisionsGroups: true, EncryptsItself: true, SentReports: network.PerFrame, NextChance: true}
+}
+
+// Now returns virtual time.
+func (n *Network) Now() (t time.Time) {
+	n.Inspect(func(s *sim.Network) { t = s.Now() })
+	return t
+}
+
+// Pending tells if virtual time is free to run: then the next event is at hand, however
+// far away it is.
+func (n *Network) Pending() bool { return !n.Realtime }
+
+// Wake ends the present or next Wait.
+func (n *Network) Wake() {
+	select {
+	case n.wake <- struct{}{}:
+	default: // one is enough
+	}
+}
+
+// Wait runs virtual time, see the package comment.
+func (n *Network) Wait(ctx context.Context, until time.Time) ([]network.Event, error) {
+	began, base := n.wall(), n.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-n.wake:
+			return nil, nil
+		default:
+		}
+		limit := until
+		if n.Realtime || until.IsZero() {
+			if err := n.nap(ctx); err != nil {
+				return nil, err
+			}
+			if paced := base.Add(n.wall().Sub(began)); until.IsZero() || paced.Before(until) {
+				limit = paced
+			}
+		}
+		var events []sim.Event
+		n.Inspect(func(s *sim.Network) { events = s.Advance(limit) })
+		if len(events) > 0 {
+			return n.translate(events)
+		}
+		if !until.IsZero() && !n.Now().Before(until) {
+			return nil, nil
+		}
+	}
+}
+
+// nap sleeps for a tick, or until Wake or the end of ctx.
+func (n *Network) nap(ctx context.Context) error {
+	t := time.NewTimer(tick)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-n.wake:
+		n.Wake() // for Wait to see
+	case <-t.C:
+	}
+	return nil
+}
+
+func (n *Network) translate(events []sim.Event) ([]network.Event, error) {
+	out := make([]network.Event, 0, len(events))
+	for _, e := range events {
+		ev := network.Event{Time: e.Time, DevEUI: e.DevEUI, FrameID: e.FrameID, FCnt: e.FCnt, FPort: e.FPort, Payload: e.Payload, Err: e.Err}
+		if e.Group != "" {
+			group, err := lorawan.ParseEUI64(e.Group)
+			if err != nil {
+				return nil, fmt.Errorf("simulated network: group of %s: %w", e, err)
+			}
+			ev.Group = group
+		}
+		switch e.Kind {
+		case sim.Uplink:
+			ev.Kind = network.Uplink
+		case sim.Sent, sim.Summary:
+			ev.Kind = network.Sent
+		case sim.Failed:
+			ev.Kind = network.NotSent
+		case sim.Joined:
+			ev.Kind = network.Joined
+		}
+		out = append(out, ev)
+	}
+	return out, nil
+}
+
+// SendUnicast queues a frame for a device.
+func (n *Network) SendUnicast(_ context.Context, dev lorawan.EUI64, f network.Frame, flush bool) error {
+	return n.do(func(s *sim.Network) error {
+		if flush {
+			s.FlushUnicast(dev)
+		}
+		return s.SendUnicast(dev, sim.Frame(f))
+	})
+}
+
+// FlushUnicast empties the queue of a device.
+func (n *Network) FlushUnicast(_ context.Context, dev lorawan.EUI64) error {
+	n.Inspect(func(s *sim.Network) { s.FlushUnicast(dev) })
+	return nil
+}
+
+// EnsureGroup makes a group.
+func (n *Network) EnsureGroup(_ context.Context, g network.Group) error {
+	return n.do(func(s *sim.Network) error {
+		return s.EnsureGroup(sim.Group{
+			ID: g.DevEUI.String(), Band: g.Band, Options: region.Options{DwellTime400ms: g.DwellTime},
+			McAddr: g.McAddr, McNwkSKey: g.NwkSKey, McAppSKey: g.AppSKey,
+			ClassB: g.ClassB, PingSlotPeriodicity: g.Periodicity,
+			Frequency: g.Frequency, DataRate: g.DataRate, FCntDown: g.FCntDown,
+		})
+	})
+}
+
+// DeleteGroup drops a group.
+func (n *Network) DeleteGroup(_ context.Context, group lorawan.EUI64) error {
+	return n.do(func(s *sim.Network) error { return s.DeleteGroup(group.String()) })
+}
+
+// SendMulticast queues a frame for a group and returns the counter it will have.
+func (n *Network) SendMulticast(_ context.Context, group lorawan.EUI64, f network.Frame) (fcnt uint32, known bool, err error) {
+	err = n.do(func(s *sim.Network) (err error) {
+		fcnt, err = s.SendMulticast(group.String(), sim.Frame(f))
+		return err
+	})
+	return fcnt, err == nil, err
+}
+
+// FlushMulticast empties the queue of a group.
+func (n *Network) FlushMulticast(_ context.Context, group lorawan.EUI64) error {
+	return n.do(func(s *sim.Network) error { return s.FlushMulticast(group.String()) })
+}
+
+// do runs f and marks its error as final: a simulated network does not change its mind.
+func (n *Network) do(f func(*sim.Network) error) (err error) {
+	n.Inspect(func(s *sim.Network) { err = f(s) })
+	if err != nil && !errors.Is(err, network.ErrRejected) {
+		err = fmt.Errorf("%w: %w", network.ErrRejected, err)
+	}
+	return err
+}
+
+var (
+	_ network.Adapter = (*Network)(nil)
+	_ network.Source  = (*Network)(nil)
+)
