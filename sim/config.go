@@ -42,8 +42,8 @@ type Config struct {
 	// in a band without duty cycle, a full queue silences all uplinks.
 	MulticastGap time.Duration
 	// GatewayPatience is how long a multicast frame waits for a gateway that is busy or
-	// out of duty cycle before it goes without that one (GwOK < GwTotal);
-	// 0: for ever.
+	// out of duty cycle, from when it could have begun there, before it goes without
+	// that one (GwOK < GwTotal); 0: for ever.
 	GatewayPatience time.Duration
 }
 

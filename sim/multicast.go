@@ -50,7 +50,7 @@ type multicastFrame struct {
 	phy     []byte
 	airtime time.Duration
 	begun   bool
-	since   moment     // when it became the first of the queue
+	since   moment     // when its first gateway, or the one whose turn it is, could have begun
 	left    []*gateway // that still have to transmit it
 	onAir   int        // that transmit it now
 	ok      int        // that began to transmit it
@@ -228,63 +228,64 @@ func (n *Network) planService(g *group, at moment) {
 	})
 }
 
-// serve transmits the first frame of the group on the gateways that can, and plans when to try the others.
+// serve transmits the first frame of the group on the gateways that can, and plans when to
+// try the others.
 func (n *Network) serve(g *group) {
 	if len(g.queue) == 0 {
 		return
 	}
 	f := g.queue[0]
-	if !f.begun {
-		f.begun, f.since, f.left = true, n.now, slices.Clone(g.gateways)
-	}
-	if at := n.opportunity(g, f, n.now); at > n.now {
+	if at := n.opportunity(g, n.now); at > n.now {
 		n.planService(g, at)
 		return
 	}
+	if !f.begun {
+		f.begun, f.since, f.left = true, n.now, slices.Clone(g.gateways)
+	}
 	frequency := g.frequency(n.Now())
 	again := never
-	f.left = slices.DeleteFunc(f.left, func(gw *gateway) bool {
-		if n.cfg.FanOut == Staggered && f.onAir > 0 {
-			return false // its turn comes when that one has ended
-		}
-		if again != never && n.cfg.FanOut == Staggered {
-			return false // the one before it waits
+	waiting := f.left[:0]
+	for i, gw := range f.left {
+		if n.cfg.FanOut == Staggered && (f.onAir > 0 || len(waiting) > 0) {
+			waiting = append(waiting, f.left[i:]...) // one after the other
+			break
 		}
 		at, possible := gw.earliest(n.now, frequency, f.airtime)
-		switch patienceEnds := f.since + n.cfg.GatewayPatience; {
+		patienceEnds := f.since + n.cfg.GatewayPatience
+		switch {
 		case possible && at == n.now:
 			n.multicastOn(g, f, gw, frequency)
-			return true
+			continue
 		case !possible, n.cfg.GatewayPatience > 0 && n.now >= patienceEnds:
-			return true // goes without this gateway
+			if n.cfg.FanOut == Staggered {
+				f.since = n.now // the turn of the next one begins
+			}
+			continue // the frame goes without this gateway
 		case n.cfg.GatewayPatience > 0:
 			at = min(at, patienceEnds)
 		}
+		waiting = append(waiting, gw)
 		again = min(again, at)
-		return false
-	})
+	}
+	f.left = waiting
 	switch {
 	case len(f.left) == 0 && f.onAir == 0:
 		n.finish(g, f)
 	case again != never:
-		n.planService(g, n.opportunity(g, f, again))
+		n.planService(g, n.opportunity(g, again))
 	}
 }
 
-// opportunity returns the first moment from at on when the class of the group permits the frame to begin.
-func (n *Network) opportunity(g *group, f *multicastFrame, at moment) moment {
+// opportunity returns the first moment from at on when the class of the group permits a frame to
+// begin.
+//
+// In class B the last slot begins 3.03 s before the next beacon, and no frame that a downlink
+// may have is longer (SF12 with 51 bytes: 2.8 s): the beacon is never covered.
+func (n *Network) opportunity(g *group, at moment) moment {
 	if !g.ClassB {
 		return at
 	}
-	for {
-		slot := device.NextPingSlot(g.McAddr, n.clock(at), g.PingSlotPeriodicity)
-		// The guard before the beacon is for frames of the last slots to end in; one
-		// that is too long even for that would cover the beacon.
-		if beacon := lorawan.CeilBeacon(slot); !slot.Add(f.airtime).After(beacon) {
-			return slot.Sub(n.cfg.Start)
-		}
-		at = slot.Sub(n.cfg.Start) + 1
-	}
+	return device.NextPingSlot(g.McAddr, n.clock(at), g.PingSlotPeriodicity).Sub(n.cfg.Start)
 }
 
 func (n *Network) multicastOn(g *group, f *multicastFrame, gw *gateway, frequency uint32) {
@@ -300,7 +301,8 @@ func (n *Network) multicastOn(g *group, f *multicastFrame, gw *gateway, frequenc
 			case len(f.left) == 0:
 				n.finish(g, f)
 			case n.cfg.FanOut == Staggered:
-				n.planService(g, n.opportunity(g, f, n.now))
+				f.since = n.now // the turn of the next gateway begins
+				n.planService(g, n.opportunity(g, n.now))
 			}
 		},
 	}, gw.links)

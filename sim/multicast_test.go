@@ -103,10 +103,10 @@ func TestClassBStartsInPingSlotsOnly(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, 2^%d s", band, periodicity), func(t *testing.T) {
 				cfg := sim.Config{Gateways: []sim.Gateway{{ID: "a", Band: band, NoDutyCycle: true}}}
 				w := newWorld(t, 1, cfg, nil, func(_ int, d *radioDevice) { d.hears = nil; d.cfg.Band = band })
-				_, dr := band.PingSlot()
+				dr := map[region.Band]uint8{region.EU868: 0, region.US915: 8}[band] // the slowest
 				g := w.mustGroup(sim.Group{ClassB: true, PingSlotPeriodicity: periodicity, DataRate: dr})
 				for range 20 {
-					w.mustMulticast("g", sim.Frame{FPort: 201, Payload: make([]byte, 50)})
+					w.mustMulticast("g", sim.Frame{FPort: 201, Payload: make([]byte, 51)})
 				}
 				if events := w.run(time.Hour, nil); len(events) != 20 {
 					t.Fatalf("%d frames done, want 20", len(events))
@@ -173,6 +173,45 @@ func TestPatienceLeavesABlockedGatewayOut(t *testing.T) {
 		return
 	}
 	t.Error("the frame is not done")
+}
+
+func TestStaggeredGatewaysHaveAPatienceEach(t *testing.T) {
+	// When the turn of b comes, it is busy for longer than the patience of 2 s and left out. When then
+	// the turn of c comes, c is busy too, but not for 2 s more: it gets the frame.
+	cfg := sim.Config{
+		FanOut: sim.Staggered, GatewayPatience: 2 * time.Second,
+		Gateways: append(twoGateways(), sim.Gateway{ID: "c", Band: region.EU868}),
+	}
+	w := newWorld(t, 1, cfg, nil, nil)
+	w.mustGroup(classC(sim.Group{ID: "busy b", Gateways: []string{"b"}}))
+	w.mustGroup(classC(sim.Group{ID: "busy c", Gateways: []string{"c"}}))
+	w.mustGroup(classC(sim.Group{}))
+	onAir := airtime(region.EU868, 0, 51)
+	w.mustMulticast("g", sim.Frame{ID: "f", FPort: 201, Payload: make([]byte, 51)})
+	w.Advance(start.Add(onAir - time.Millisecond))
+	w.mustMulticast("busy b", sim.Frame{FPort: 201, Payload: make([]byte, 51)})
+	w.Advance(start.Add(onAir + time.Second))
+	w.mustMulticast("busy c", sim.Frame{FPort: 201, Payload: make([]byte, 51)})
+	done := start.Add(onAir + time.Second + onAir + onAir)
+	for _, e := range w.run(time.Hour, nil) {
+		if e.Group == "g" && (e.GwOK != 2 || !e.Time.Equal(done)) {
+			t.Errorf("got %s, want a and c, done at %s", e, done)
+		}
+	}
+	if s := w.Stats(); s.MulticastFrames != 3 {
+		t.Errorf("%d frames done, want 3", s.MulticastFrames)
+	}
+}
+
+func TestPatienceOfClassBBeginsAtTheFirstSlot(t *testing.T) {
+	// Slots are 128 s apart, far beyond the patience, and the gateway is free at the first one.
+	cfg := sim.Config{GatewayPatience: time.Second}
+	w := newWorld(t, 1, cfg, nil, nil)
+	w.mustGroup(sim.Group{ClassB: true, PingSlotPeriodicity: 7, DataRate: 3})
+	w.mustMulticast("g", sim.Frame{FPort: 201})
+	if events := w.run(time.Hour, nil); len(events) != 1 || events[0].GwOK != 1 {
+		t.Errorf("got %v", events)
+	}
 }
 
 func TestFlushMulticastKeepsWhatIsOnTheAir(t *testing.T) {

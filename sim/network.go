@@ -52,10 +52,17 @@ type link struct {
 }
 
 // New builds a network at Config.Start. It returns ErrConfig, and which gateway or
-// device is meant, for a name or address used twice, a link to nowhere or across
+// device is meant, for a start that is zero, a negative duration, a name or address used twice, a link to nowhere or across
 // bands, an uplink data rate that the band does not have, impossible losses, and a band
 // whose channels region does not know (CN470).
 func New(cfg Config) (*Network, error) {
+	if cfg.Start.IsZero() {
+		return nil, fmt.Errorf("no time to start at: %w", ErrConfig)
+	}
+	if cfg.DownlinkLead < 0 || cfg.MulticastGap < 0 || cfg.GatewayPatience < 0 {
+		return nil, fmt.Errorf("lead %s, gap %s or patience %s is negative: %w",
+			cfg.DownlinkLead, cfg.MulticastGap, cfg.GatewayPatience, ErrConfig)
+	}
 	cfg.Start = cfg.Start.UTC()
 	if cfg.DownlinkLead == 0 {
 		cfg.DownlinkLead = DefaultDownlinkLead

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/starling-fuota/starling/device"
 	"github.com/starling-fuota/starling/lorawan/region"
 	"github.com/starling-fuota/starling/sim"
 )
@@ -105,3 +106,41 @@ func TestEventsAreOfNoUseToChangeTheNetwork(t *testing.T) {
 		t.Errorf("got %v", second)
 	}
 }
+
+func TestUnknownNamesFindNothing(t *testing.T) {
+	w := newWorld(t, 1, sim.Config{}, nil, nil)
+	if w.EndDevice(eui(0)) != sim.EndDevice(w.devices[0]) || w.EndDevice(eui(1)) != nil {
+		t.Error("EndDevice does not find the device, or another")
+	}
+	if w.Device(eui(0)) != nil || w.Device(eui(1)) != nil {
+		t.Error("Device finds one that is of another make, or none at all")
+	}
+	if w.QueuedUnicast(eui(1)) != nil || w.QueuedMulticast("?") != 0 {
+		t.Error("something is queued for nobody")
+	}
+}
+
+func TestDeviceThatNeverLetsTimePassIsABug(t *testing.T) {
+	cfg := sim.Config{Start: start, Devices: []sim.DeviceSpec{{
+		Config: device.Config{DevEUI: eui(0), Band: region.EU868},
+		New:    func(device.Config) sim.EndDevice { return restless{} },
+	}}}
+	n, err := sim.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("Advance returned")
+		}
+	}()
+	n.Advance(start.Add(time.Hour))
+}
+
+// restless always wants to be woken now.
+type restless struct{}
+
+func (restless) NextWake() time.Time              { return start }
+func (restless) Wake(time.Time) []device.Uplink   { return nil }
+func (restless) Hears(device.Transmission) bool   { return false }
+func (restless) Receive(at time.Time, phy []byte) {}

@@ -105,7 +105,7 @@ func (n *Network) transmit(gw *gateway, t transmission, links []*link) {
 	tx := device.Transmission{Frequency: t.frequency, DR: t.dr, Start: n.Now(), Airtime: t.airtime}
 	var listening []*link
 	for _, l := range links {
-		if l.dev.airUntil <= start && l.dev.radio.Hears(tx) {
+		if l.dev.radio.Hears(tx) {
 			listening = append(listening, l)
 		}
 	}
@@ -113,7 +113,7 @@ func (n *Network) transmit(gw *gateway, t transmission, links []*link) {
 		at := n.Now()
 		for _, l := range listening {
 			d := l.dev
-			if d.airUntil > start {
+			if d.airUntil > start { // its latest transmission overlapped
 				l.downDeaf++
 				continue
 			}

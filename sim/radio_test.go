@@ -26,7 +26,7 @@ func lossOf(t *testing.T, l sim.Loss, seed uint64, n int) []bool {
 }
 
 func TestLossHasItsMeanAndBurstLength(t *testing.T) {
-	const n = 40000
+	const n = 20000
 	for _, c := range []struct {
 		name        string
 		loss        sim.Loss
@@ -100,6 +100,10 @@ func TestImpossibleNetworksAreRefused(t *testing.T) {
 	fast := dev(1)
 	fast.UplinkDR = 15
 	for name, cfg := range map[string]sim.Config{
+		"no start":              {},
+		"negative lead":         {DownlinkLead: -1},
+		"negative gap":          {MulticastGap: -1},
+		"negative patience":     {GatewayPatience: -1},
 		"gateway twice":         {Gateways: []sim.Gateway{gw, gw}},
 		"gateway without name":  {Gateways: []sim.Gateway{{Band: region.EU868}}},
 		"gateway without band":  {Gateways: []sim.Gateway{{ID: "gw"}}},
@@ -116,6 +120,10 @@ func TestImpossibleNetworksAreRefused(t *testing.T) {
 		"bursts below 1":        {Gateways: []sim.Gateway{gw}, Devices: []sim.DeviceSpec{dev(1, sim.Link{Gateway: "gw", Up: sim.Bursty{Mean: 0.1, Burst: 0.5}})}},
 		"bursts below the mean": {Gateways: []sim.Gateway{gw}, Devices: []sim.DeviceSpec{dev(1, sim.Link{Gateway: "gw", Up: sim.Bursty{Mean: 0.9, Burst: 2}})}},
 	} {
+		cfg.Start = start
+		if name == "no start" {
+			cfg.Start = time.Time{}
+		}
 		if _, err := sim.New(cfg); !errors.Is(err, sim.ErrConfig) {
 			t.Errorf("%s: got %v, want ErrConfig", name, err)
 		}
@@ -160,14 +168,31 @@ func TestGatewayIsDeafWhileItTransmits(t *testing.T) {
 }
 
 func TestDeviceMissesADownlinkThatItTalksOver(t *testing.T) {
-	w := newWorld(t, 1, sim.Config{}, nil, func(_ int, d *radioDevice) {
-		d.uplinks = []plannedUplink{{at: start.Add(time.Second), dr: 5}}
-	})
-	w.mustGroup(classC(sim.Group{}))
-	w.mustMulticast("g", sim.Frame{FPort: 201, Payload: make([]byte, 51)}) // 2.8 s from the start
-	w.run(time.Hour, nil)
-	if d := w.devices[0]; len(d.asked) != 1 || len(d.got) != 0 || w.LinkStats()[0].DownlinksDeaf != 1 {
-		t.Errorf("asked %d, got %d, %+v", len(d.asked), len(d.got), w.LinkStats()[0])
+	onAir := airtime(region.EU868, 0, 51)
+	up, _ := region.EU868.UplinkAirtime(5, 1)
+	const at = time.Minute
+	for _, c := range []struct {
+		name  string
+		begin time.Duration // of the uplink
+		gets  bool
+	}{
+		{"ends as it begins", at - up, true},
+		{"ends in it", at - up + 1, false},
+		{"begins in it", at + onAir - 1, false},
+		{"begins as it ends", at + onAir, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, 1, sim.Config{}, nil, func(_ int, d *radioDevice) {
+				d.uplinks = []plannedUplink{{at: start.Add(c.begin), payload: []byte{1}, dr: 5}}
+			})
+			w.mustGroup(classC(sim.Group{}))
+			w.run(at, nil)
+			w.mustMulticast("g", sim.Frame{FPort: 201, Payload: make([]byte, 51)})
+			w.run(time.Hour, nil)
+			if got := len(w.devices[0].got) == 1; got != c.gets {
+				t.Errorf("device got the frame: %v, want %v", got, c.gets)
+			}
+		})
 	}
 }
 

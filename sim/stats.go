@@ -54,7 +54,7 @@ type LinkStats struct {
 	UplinksCollided           int
 	DownlinksHeard            int // while the device listened
 	DownlinksLost             int // to the loss model
-	DownlinksDeaf             int // the device began to transmit before their end
+	DownlinksDeaf             int // the device transmitted while they were on the air
 }
 
 // Stats returns the counts and air times so far.

@@ -61,7 +61,8 @@ func newSession(cfg device.Config) session {
 // SendUnicast puts f at the end of the device's queue. One frame of the queue goes out
 // per uplink: in RX1 if a gateway that heard the uplink is free then and has duty cycle
 // left, else in RX2, else after a later uplink. Sent is reported when it was transmitted;
-// Failed, if it fits neither window of an uplink.
+// Failed, if it fits neither window of an uplink. A confirmed uplink is acknowledged by the
+// frame that answers it; without one there is no acknowledgement.
 //
 // It returns ErrUnknown for a device that does not exist, ErrPort for FPort 0, and
 // ErrPayload if neither window after the device's latest uplink has room.
@@ -136,7 +137,6 @@ func (n *Network) receive(up *uplink, heard []*gateway) {
 // report comes with the first uplink that is heard after it. What was queued for the old
 // session is void.
 func (n *Network) rejoin(d *node) {
-	d.window = window{}
 	n.counts.Joins++
 	n.report(Event{Kind: Joined, DevEUI: d.DevEUI})
 	for _, q := range d.queue {
@@ -181,10 +181,7 @@ func (n *Network) openWindow(d *node, uplink uint32, i int) {
 	if rx.frequency == 0 || len(f.Payload) > rx.room {
 		return
 	}
-	airtime, ok := d.Band.DownlinkAirtime(rx.dr, len(f.Payload))
-	if !ok {
-		return
-	}
+	airtime, _ := d.Band.DownlinkAirtime(rx.dr, len(f.Payload)) // a receive window has a downlink rate
 	gw := leastUsed(w.heard, n.now, rx.frequency, airtime)
 	if gw == nil {
 		n.counts.WindowsMissed++

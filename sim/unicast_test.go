@@ -91,6 +91,16 @@ func TestFrameTooLateForRX1GoesInRX2(t *testing.T) {
 	}
 }
 
+func TestLaterUplinkVoidsTheWindowsOfAnEarlierOne(t *testing.T) {
+	w := newWorld(t, 1, sim.Config{}, nil, func(_ int, d *radioDevice) { d.uplinks = every(500*time.Millisecond, 2, 5) })
+	w.mustSend(0, sim.Frame{FPort: 1})
+	w.run(time.Hour, nil)
+	onAir, _ := region.EU868.UplinkAirtime(5, 1)
+	if got, want := w.devices[0].asked[0].Start, start.Add(2*time.Second+onAir); !got.Equal(want) {
+		t.Errorf("transmitted at %s, want %s, RX1 of the second uplink", got, want)
+	}
+}
+
 func TestBusyGatewayPushesTheFrameToRX2ThenToTheNextUplink(t *testing.T) {
 	// Three devices whose uplinks end together share one gateway that sends one frame at
 	// a time: one has RX1. RX2 (SF12) is free for one more; the third waits for its next uplink.

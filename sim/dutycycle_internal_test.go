@@ -1,0 +1,74 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// TestBudgetIsExact sends at random times, as early as the budget says. No window is ever above
+// the limit, and whenever the budget made a frame wait, a nanosecond less would have been too early.
+func TestBudgetIsExact(t *testing.T) {
+	for seed := range uint64(20) {
+		luck := rand.New(rand.NewPCG(seed, 2))
+		b := &budget{limit: time.Minute}
+		// The limit is 24 frames of 2.5 s an hour: far more than that, or about as many.
+		pause := []time.Duration{20 * time.Second, 5 * time.Minute}[seed%2]
+		var sent []interval
+		used := func(end moment) (sum time.Duration) {
+			for _, i := range sent {
+				sum += max(0, min(i.end, end)-max(i.start, end-dutyCycleWindow))
+			}
+			return sum
+		}
+		var now moment
+		waits := 0
+		for range 1000 {
+			now += moment(luck.Int64N(int64(pause)))
+			airtime := time.Duration(1 + luck.Int64N(int64(10*time.Second)))
+			if luck.IntN(2) == 0 {
+				airtime = 1 + airtime/1000
+			}
+			at, ok := b.earliest(now, airtime)
+			if !ok || at < now {
+				t.Fatalf("seed %d: earliest %s, %v at %s", seed, at, ok, now)
+			}
+			if at > now {
+				waits++
+				if end := at - 1 + airtime; used(end)+airtime <= b.limit {
+					t.Fatalf("seed %d: %s would have been early enough", seed, at-1)
+				}
+			}
+			b.spend(at, airtime)
+			sent = append(sent, interval{at, at + airtime})
+			if got := used(at + airtime); got > b.limit {
+				t.Fatalf("seed %d: %s in the hour up to %s, limit %s", seed, got, at+airtime, b.limit)
+			}
+			now = at + airtime
+		}
+		if waits < 50 {
+			t.Errorf("seed %d: only %d waits", seed, waits)
+		}
+	}
+	if _, ok := (&budget{limit: time.Second}).earliest(0, time.Second+1); ok {
+		t.Error("a frame longer than the limit may go some time")
+	}
+}
+
+// TestChannelsBeginAsTheyGoOn: a link that began in the good state would lose too little at first.
+func TestChannelsBeginAsTheyGoOn(t *testing.T) {
+	const n = 10000
+	lost := 0
+	for i := range uint64(n) {
+		c, err := newChannel(Bursty{Mean: 0.3, Burst: 50}, 1, i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.loses() {
+			lost++
+		}
+	}
+	if lost < n*27/100 || lost > n*33/100 {
+		t.Errorf("%d of %d first frames lost, want 30 %%", lost, n)
+	}
+}
