@@ -5,7 +5,7 @@ import "time"
 // Behaviour makes a device misbehave, as some device of every fleet does. The zero
 // value behaves. A clock that is far off is Config.ClockOffset.
 type Behaviour struct {
-	Silent      bool          // no command is ever answered; application uplinks go on
+	Silent      bool          // no package ever sends anything; commands are obeyed, application uplinks go on
 	AnswerDelay time.Duration // every answer is this much later than it should be
 	Duplicates  bool          // every answer is sent twice, in two uplinks
 

@@ -190,3 +190,75 @@ func TestSameSeedSameBytes(t *testing.T) {
 		t.Error("two seeds gave the same history")
 	}
 }
+
+func TestStackThatLeavesTheSessionIsDeafAfterTheBlock(t *testing.T) {
+	for _, leaves := range []bool{false, true} {
+		s := quiet(t, func(c *device.Config) { c.Stack.LeavesWhenComplete = leaves })
+		s.setUpGroup(0)
+		x, _ := s.setUpTransfer(someBlock(100), 10, nil)
+		answer[multicast.McClassCSessionAns](s, lorawan.McSetup, multicast.NextUplink, multicast.McClassCSessionReq{
+			SessionTime: lorawan.GPSSeconds32(s.now.Add(30 * time.Second)), TimeOut: 12, DLFrequency: 869525000, DR: 3,
+		})
+		s.advance(time.Minute)
+		hears := func() bool {
+			return s.dev.Hears(device.Transmission{Frequency: 869525000, DR: 3, Start: s.now, Airtime: airtime})
+		}
+		if !hears() {
+			t.Fatal("deaf before the block")
+		}
+		s.fragments(x, 1, 10)
+		if hears() == leaves {
+			t.Errorf("leaves %t: hears %t after the block", leaves, !leaves)
+		}
+	}
+}
+
+func TestZephyrDoesNotAskForTheTimeInClassC(t *testing.T) {
+	for _, quiet := range []bool{false, true} {
+		cfg := config()
+		cfg.Stack.QuietInClassC = quiet
+		s := serve(t, cfg)
+		s.syncTime()
+		s.setUpGroup(0)
+		answer[multicast.McClassCSessionAns](s, lorawan.McSetup, multicast.NextUplink, multicast.McClassCSessionReq{
+			SessionTime: lorawan.GPSSeconds32(s.now.Add(30 * time.Second)), TimeOut: 12, DLFrequency: 869525000, DR: 3,
+		})
+		s.advance(time.Minute)
+		s.send(lorawan.ClockSync, clocksync.ForceDeviceResyncReq{NbTransmissions: 2})
+		n := len(s.timeRequests(10 * time.Minute))
+		if want := 2; !quiet && n != want || quiet && n != 0 {
+			t.Errorf("quiet %t: %d requests", quiet, n)
+		}
+	}
+}
+
+func TestRebootTimeZeroWaitsForTheImageWhereItIsAnswered(t *testing.T) {
+	s := quiet(t, func(c *device.Config) { c.Stack.AnswersRebootNow = true })
+	s.setUpGroup(0)
+	x, _ := s.setUpTransfer(someBlock(600), 60, nil)
+	answer[firmware.DevRebootTimeAns](s, fw, firmware.NextUplink, firmware.DevRebootTimeReq{})
+	s.advance(time.Hour)
+	if s.dev.Status().Reboots != 0 {
+		t.Fatal("rebooted without an image")
+	}
+	s.fragments(x, 1, 10)
+	s.advance(time.Minute)
+	if got := s.dev.RunningFirmware(); got != 2 {
+		t.Errorf("version %08x", got)
+	}
+}
+
+func TestCorrectedClockMovesTheReboot(t *testing.T) {
+	cfg := config()
+	cfg.ClockOffset = -10 * time.Minute
+	s := serve(t, cfg)
+	at := s.now.Add(time.Hour)
+	s.send(fw, firmware.DevRebootTimeReq{RebootTime: lorawan.GPSSeconds32(at)})
+	if got := s.dev.Status().RebootAt; !got.Equal(at.Add(10 * time.Minute)) {
+		t.Errorf("planned at %s by a slow clock", got)
+	}
+	s.syncTime()
+	if d := s.dev.Status().RebootAt.Sub(at); d.Abs() > 2*time.Second {
+		t.Errorf("off by %s after the correction", d)
+	}
+}

@@ -174,17 +174,19 @@ func (d *Device) open(phy []byte) (origin, lorawan.DataFrame, bool) {
 		d.ack = d.ack || frame.Confirmed
 		return origin{}, frame, true
 	}
+	ours := false
 	for id := range d.groups {
 		g := &d.groups[id]
 		if !g.defined || g.addr != addr {
 			continue
 		}
-		frame, err := g.open(phy)
-		if err != nil {
-			d.stats.Rejected++
-			return origin{}, frame, false
+		if frame, err := g.open(phy); err == nil {
+			return origin{multicast: true, group: uint8(id)}, frame, true
 		}
-		return origin{multicast: true, group: uint8(id)}, frame, true
+		ours = true // but another group may have the same address and the right key
+	}
+	if ours {
+		d.stats.Rejected++
 	}
 	return origin{}, lorawan.DataFrame{}, false
 }

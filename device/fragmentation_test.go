@@ -357,3 +357,13 @@ func TestV2SetupConfusesAV1Device(t *testing.T) {
 		}
 	}
 }
+
+func TestDataFragmentMustBeAlone(t *testing.T) {
+	s := quiet(t, nil)
+	s.setUpGroup(0)
+	s.setUpTransfer(someBlock(100), 10, nil)
+	s.multicastBytes(201, append([]byte{1, 1, 8, 1, 0}, make([]byte, 10)...))
+	if n := s.dev.Status().FragmentsHeard; n != 0 {
+		t.Errorf("%d fragments heard behind another command", n)
+	}
+}

@@ -328,3 +328,23 @@ func TestAnswersOfOneDownlinkShareAFrameIfTheyFit(t *testing.T) {
 		}
 	}
 }
+
+func TestCN470LeavesTheFrequencyToTheNetwork(t *testing.T) {
+	s, up := firstUplink(t, func(c *device.Config) { c.Band, c.UplinkDR = region.CN470, 3 })
+	_, dr := region.CN470.RX2()
+	tx := device.Transmission{Frequency: 505300000, DR: dr, Start: up.end.Add(2 * time.Second), Airtime: airtime}
+	if up.frequency != 0 || !s.dev.Hears(tx) {
+		t.Errorf("uplink on %d Hz, RX2 heard %t", up.frequency, s.dev.Hears(tx))
+	}
+}
+
+func TestDwellTimeCanLeaveNoRoomForUplinks(t *testing.T) {
+	s := quiet(t, func(c *device.Config) {
+		c.Band, c.UplinkDR, c.UplinkPeriod = region.AS923, 0, time.Minute
+		c.Options.DwellTime400ms = true
+	})
+	s.advance(time.Hour)
+	if len(s.heard) != 0 {
+		t.Errorf("%d uplinks at SF12 under a dwell time", len(s.heard))
+	}
+}
