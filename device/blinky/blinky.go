@@ -56,7 +56,7 @@ func Image(version uint32) []byte {
 	}
 	le.PutUint32(b[programAt+40:], gpioSet)
 	le.PutUint32(b[programAt+44:], flashBase+tableAt)
-	le.PutUint32(b[programAt+48:], 2000+version>>24|version&0xff<<8) // loops a blink lasts
+	le.PutUint32(b[programAt+48:], 2000+100*(version&0xff)) // loops a blink lasts
 	for i := range samples {
 		b = le.AppendUint16(b, uint16(32768+math.Round(32767*math.Sin(2*math.Pi*float64(i)/samples))))
 	}

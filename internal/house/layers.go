@@ -12,7 +12,7 @@ var layers = [][]string{
 	{"fleet", "fec", "delta", "device"},
 	{"campaign", "sim"},
 	{"internal"},
-	{"cmd"},
+	{"cmd", "examples"},
 }
 
 // siblings are folders whose packages are alternatives to one another: an adapter
