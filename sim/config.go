@@ -156,6 +156,7 @@ type Event struct {
 	Payload []byte        // Uplink, in clear; the caller's to keep
 	GwTotal int           // Uplink: gateways in reach; Summary: gateways of the group
 	GwOK    int           // Uplink: gateways that heard it; Summary: gateways that transmitted it
+	Airtime time.Duration // Sent, Summary: of all transmissions of the frame together
 	Err     string        // Failed
 }
 

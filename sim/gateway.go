@@ -9,9 +9,10 @@ import (
 // gateway is the state of a Gateway.
 type gateway struct {
 	Gateway
-	links    []*link // to devices, in the order of Config.Devices
-	airUntil moment  // end of its latest transmission: it is deaf and busy before that
-	budgets  []*budget
+	links     []*link // to devices, in the order of Config.Devices
+	airUntil  moment  // end of its latest transmission: it is deaf and busy before that
+	listening []*link // whose devices listen to its latest transmission
+	budgets   []*budget
 }
 
 // budget returns the air time account that frequency (Hz) belongs to, nil if the

@@ -313,7 +313,7 @@ func (n *Network) finish(g *group, f *multicastFrame) {
 	g.queue = g.queue[1:]
 	g.notUntil = n.now + n.cfg.MulticastGap
 	n.counts.MulticastFrames++
-	n.report(Event{Kind: Summary, Group: g.ID, FrameID: f.id, FCnt: f.fcnt, GwTotal: len(g.gateways), GwOK: f.ok})
+	n.report(Event{Kind: Summary, Group: g.ID, FrameID: f.id, FCnt: f.fcnt, GwTotal: len(g.gateways), GwOK: f.ok, Airtime: time.Duration(f.ok) * f.airtime})
 	if len(g.queue) > 0 {
 		n.planService(g, g.notUntil)
 	}

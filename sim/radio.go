@@ -103,12 +103,13 @@ func (n *Network) transmit(gw *gateway, t transmission, links []*link) {
 	gw.budget(t.frequency).spend(start, t.airtime)
 
 	tx := device.Transmission{Frequency: t.frequency, DR: t.dr, Start: n.Now(), Airtime: t.airtime}
-	var listening []*link
+	listening := gw.listening[:0] // the gateway's transmission before this one has ended
 	for _, l := range links {
 		if l.dev.radio.Hears(tx) {
 			listening = append(listening, l)
 		}
 	}
+	gw.listening = listening
 	n.agenda.plan(end, transmissionEnds, func() {
 		at := n.Now()
 		for _, l := range listening {
