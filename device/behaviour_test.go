@@ -262,3 +262,50 @@ func TestCorrectedClockMovesTheReboot(t *testing.T) {
 		t.Errorf("off by %s after the correction", d)
 	}
 }
+
+func TestRebootForgetsUnsentAnswers(t *testing.T) {
+	s := quiet(t, nil)
+	s.send(fw, firmware.DevVersionReq{})
+	s.send(fw, firmware.DevRebootTimeReq{RebootTime: firmware.RebootNow})
+	s.advance(time.Hour)
+	if len(s.heard) != 0 {
+		t.Errorf("%d answers from before the reboot", len(s.heard))
+	}
+}
+
+func TestAnswersOfTwoPackagesKeepTheirPorts(t *testing.T) {
+	s := quiet(t, nil)
+	s.send(fw, firmware.DevVersionReq{}) // its receive windows delay what follows: both are due at once
+	for len(s.heard) == 0 {
+		s.advance(100 * time.Millisecond)
+	}
+	s.heard = nil
+	s.send(fw, firmware.DevVersionReq{})
+	s.send(lorawan.McSetup, lorawan.PackageVersionReq{})
+	s.advance(time.Hour)
+	for _, u := range s.heard {
+		if want := map[uint8]int{203: 9, 200: 3}[u.fport]; len(u.payload) != want {
+			t.Errorf("%d bytes on FPort %d", len(u.payload), u.fport)
+		}
+	}
+	if len(s.heard) != 2 {
+		t.Errorf("%d frames, want 2", len(s.heard))
+	}
+}
+
+func TestOwnUplinkIsNoDownlink(t *testing.T) {
+	s := quiet(t, nil)
+	s.dev.Receive(s.now, s.session.Seal(lorawan.DataFrame{Direction: lorawan.Uplink, FPort: 203, FRMPayload: []byte{0}}))
+	s.advance(time.Minute)
+	if st := s.dev.Status(); st.Downlinks != 0 || st.Rejected != 1 {
+		t.Errorf("%d accepted, %d rejected", st.Downlinks, st.Rejected)
+	}
+}
+
+func TestFastClockRebootsEarly(t *testing.T) {
+	s := quiet(t, func(c *device.Config) { c.ClockDriftPPM = 1e5 }) // 10 %
+	s.send(fw, firmware.DevRebootTimeReq{RebootTime: lorawan.GPSSeconds32(start.Add(11 * time.Hour))})
+	if d := s.dev.Status().RebootAt.Sub(start.Add(10 * time.Hour)); d.Abs() > time.Second {
+		t.Errorf("off by %s", d)
+	}
+}

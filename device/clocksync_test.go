@@ -180,3 +180,17 @@ func TestDeviceTimeIsTakenAtTransmission(t *testing.T) {
 		t.Error("no AppTimeReq in the first minute")
 	}
 }
+
+func TestAnswerEndsAForcedResync(t *testing.T) {
+	s := wrongClock(t, 0, 0)
+	s.syncTime()
+	s.send(lorawan.ClockSync, clocksync.ForceDeviceResyncReq{NbTransmissions: 7})
+	first := s.timeRequests(10 * time.Second)
+	if len(first) != 1 {
+		t.Fatal(first)
+	}
+	s.send(lorawan.ClockSync, clocksync.AppTimeAns{TokenAns: first[0].TokenReq})
+	if more := s.timeRequests(25 * time.Hour); len(more) != 1 || more[0].AnsRequired {
+		t.Errorf("%v, want the daily one, which requires no answer", more)
+	}
+}

@@ -367,3 +367,18 @@ func TestDataFragmentMustBeAlone(t *testing.T) {
 		t.Errorf("%d fragments heard behind another command", n)
 	}
 }
+
+func TestMICErrorIsSilentWhereMissingFragIsWrong(t *testing.T) {
+	s := quiet(t, func(c *device.Config) { c.Stack = device.LBM })
+	s.setUpGroup(0)
+	x, _ := s.setUpTransfer(someBlock(200), 20, nil)
+	wrong := x.setup
+	wrong.MIC[0] ^= 1
+	answer[fragmentation.FragSessionSetupAns](s, frag, fragmentation.NextUplink, wrong)
+	s.fragments(x, 1, 10)
+	ans := answer[fragmentation.FragSessionStatusAns](s, frag, fragmentation.NextUplink,
+		fragmentation.FragSessionStatusReq{Participants: true})
+	if ans.MICError || ans.MissingFrag != 1 {
+		t.Error(ans)
+	}
+}

@@ -246,3 +246,15 @@ func TestOneSessionTimerServesOneGroup(t *testing.T) {
 		}
 	}
 }
+
+func TestRepeatedGroupSetupKeepsTheSession(t *testing.T) {
+	s, from := classCSession(t, nil)
+	s.setUpGroup(0)
+	if !s.dev.Hears(device.Transmission{Frequency: 869525000, DR: 3, Start: from, Airtime: airtime}) {
+		t.Error("the session is gone")
+	}
+	s.send(lorawan.McSetup, multicast.McGroupSetupReq{McAddr: mcAddr, MaxMcFCnt: 10}) // another key: another group
+	if s.dev.Hears(device.Transmission{Frequency: 869525000, DR: 3, Start: from, Airtime: airtime}) {
+		t.Error("the session outlived its group")
+	}
+}

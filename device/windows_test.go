@@ -348,3 +348,19 @@ func TestDwellTimeCanLeaveNoRoomForUplinks(t *testing.T) {
 		t.Errorf("%d uplinks at SF12 under a dwell time", len(s.heard))
 	}
 }
+
+func TestClassCSessionLeavesNoPingSlots(t *testing.T) {
+	s, from := classBSession(t, 869525000, region.EU868, 3, 10*time.Minute)
+	slot := device.NextPingSlot(mcAddr, from, 4)
+	tx := device.Transmission{Frequency: 869525000, DR: 3, Start: slot, Airtime: airtime}
+	if !s.dev.Hears(tx) {
+		t.Fatal("deaf in the ping slot")
+	}
+	s.setUpGroup(1)
+	answer[multicast.McClassCSessionAns](s, lorawan.McSetup, multicast.NextUplink, multicast.McClassCSessionReq{
+		McGroupID: 1, SessionTime: lorawan.GPSSeconds32(from), TimeOut: 8, DLFrequency: 868300000, DR: 5,
+	})
+	if s.dev.Hears(tx) {
+		t.Error("the radio is on two channels")
+	}
+}
