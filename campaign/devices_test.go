@@ -1,0 +1,292 @@
+package campaign_test
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/starling-fuota/starling/campaign"
+	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/clocksync"
+	"github.com/starling-fuota/starling/lorawan/firmware"
+	"github.com/starling-fuota/starling/lorawan/fragmentation"
+	"github.com/starling-fuota/starling/lorawan/multicast"
+)
+
+// vocabulary is what devices can say in a script.
+var vocabulary = map[string]struct {
+	pkg lorawan.PackageID
+	cmd lorawan.Command
+}{
+	"PackageVersionAns":        {lorawan.McSetup, lorawan.PackageVersionAns{PackageIdentifier: lorawan.McSetup, PackageVersion: lorawan.V1}},
+	"AppTimeReq":               {lorawan.ClockSync, clocksync.AppTimeReq{}},
+	"McGroupSetupAns":          {lorawan.McSetup, multicast.McGroupSetupAns{}},
+	"McGroupDeleteAns":         {lorawan.McSetup, multicast.McGroupDeleteAns{}},
+	"McClassBSessionAns":       {lorawan.McSetup, multicast.McClassBSessionAns{}},
+	"McClassCSessionAns":       {lorawan.McSetup, multicast.McClassCSessionAns{}},
+	"FragSessionSetupAns":      {lorawan.Fragmentation, fragmentation.FragSessionSetupAns{}},
+	"FragSessionStatusAns":     {lorawan.Fragmentation, fragmentation.FragSessionStatusAns{}},
+	"FragSessionDeleteAns":     {lorawan.Fragmentation, fragmentation.FragSessionDeleteAns{}},
+	"FragDataBlockReceivedReq": {lorawan.Fragmentation, fragmentation.FragDataBlockReceivedReq{}},
+	"DevRebootTimeAns":         {lorawan.FirmwareMgmt, firmware.DevRebootTimeAns{}},
+	"DevRebootCountdownAns":    {lorawan.FirmwareMgmt, firmware.DevRebootCountdownAns{}},
+	"DevUpgradeImageAns":       {lorawan.FirmwareMgmt, firmware.DevUpgradeImageAns{}},
+	"DevVersionAns":            {lorawan.FirmwareMgmt, firmware.DevVersionAns{}},
+	"DevDeleteImageAns":        {lorawan.FirmwareMgmt, firmware.DevDeleteImageAns{}},
+}
+
+// uplink reads the commands of a device, takes them through their wire format, and gives
+// them to the campaign in one input.
+func (p *player) uplink(args []string) error {
+	dev, err := who(args[0])
+	if err != nil {
+		return err
+	}
+	in := campaign.Heard{DevEUI: dev, At: p.now, FCnt: p.upCnt}
+	p.upCnt++
+	i := slices.IndexFunc(p.spec.Devices, func(m campaign.Member) bool { return m.DevEUI == dev })
+	for rest := args[1:]; len(rest) > 0; {
+		word, ok := vocabulary[rest[0]]
+		if !ok {
+			return fmt.Errorf("devices do not say %q", rest[0])
+		}
+		n := 1
+		for n < len(rest) && vocabulary[rest[n]].cmd == nil {
+			n++
+		}
+		cmd, err := p.spoken(i, word.cmd, rest[1:n])
+		if err != nil {
+			return err
+		}
+		through, err := p.overTheAir(i, word.pkg, cmd)
+		if err != nil {
+			return err
+		}
+		in.Commands = append(in.Commands, through...)
+		rest = rest[n:]
+	}
+	texts := make([]string, 0, len(in.Commands))
+	for _, c := range in.Commands {
+		texts = append(texts, fmt.Sprint(c))
+	}
+	if len(texts) == 0 {
+		texts = []string{"(application data)"}
+	}
+	p.say("%s -> server %s", dev, strings.Join(texts, ", "))
+	p.step(in)
+	return nil
+}
+
+// spoken fills in the fields of a command of device i.
+func (p *player) spoken(i int, cmd lorawan.Command, fields []string) (lorawan.Command, error) {
+	v := reflect.New(reflect.TypeOf(cmd)).Elem()
+	v.Set(reflect.ValueOf(cmd))
+	if f := v.FieldByName("FragIndex"); f.IsValid() && i >= 0 {
+		f.SetUint(uint64(p.spec.Lanes[p.spec.Devices[i].Lane].FragIndex))
+	}
+	for _, word := range fields {
+		name, value, valued := strings.Cut(word, "=")
+		f := v.FieldByName(name)
+		switch {
+		case !f.IsValid():
+			return nil, fmt.Errorf("%s has no field %s", cmd.Name(), name)
+		case !valued:
+			f.SetBool(true)
+		default:
+			n, err := p.number(i, value)
+			if err != nil {
+				return nil, err
+			}
+			f.SetUint(n)
+		}
+	}
+	return v.Interface().(lorawan.Command), nil
+}
+
+// number reads a value: a number, or "session", "reboot", "target", "old" with an optional "+n" or "-n".
+func (p *player) number(i int, value string) (uint64, error) {
+	word, offset := value, int64(0)
+	if at := strings.IndexAny(value, "+-"); at > 0 {
+		var err error
+		if offset, err = strconv.ParseInt(value[at:], 10, 64); err != nil {
+			return 0, err
+		}
+		word = value[:at]
+	}
+	seconds := func(t time.Time) (uint64, error) {
+		return uint64(int64(t.Sub(p.now)/time.Second) + offset), nil
+	}
+	switch word {
+	case "session": // seconds until it starts
+		return seconds(p.c.Group(p.spec.Lanes[p.spec.Devices[i].Lane].Group).SessionTime)
+	case "reboot": // seconds until then
+		if p.spec.RebootAt.IsZero() {
+			return seconds(p.c.Device(i).RebootAt)
+		}
+		return seconds(p.spec.RebootAt)
+	case "echo": // the reboot time itself
+		return uint64(int64(lorawan.GPSSeconds32(p.spec.RebootAt)) + offset), nil
+	case "cancelled":
+		return uint64(firmware.RebootCancel), nil
+	case "target":
+		return targetFirmware, nil
+	case "old":
+		return oldFirmware, nil
+	case "swapped":
+		return 0x04030201, nil
+	}
+	return strconv.ParseUint(value, 0, 64)
+}
+
+// overTheAir encodes a command as the device would and reads it back as the server does.
+func (p *player) overTheAir(i int, pkg lorawan.PackageID, cmd lorawan.Command) ([]lorawan.Command, error) {
+	if i < 0 {
+		return []lorawan.Command{cmd}, nil
+	}
+	t := p.spec.Traits[p.spec.Devices[i].Traits]
+	v := t.Packages.Of(pkg)
+	if _, ok := cmd.(fragmentation.FragSessionStatusAns); ok && t.StatusStyle == fleet.StatusWL55v2 {
+		v = lorawan.V1
+	}
+	payload, err := cmd.Append(nil, v)
+	if err != nil {
+		return nil, err
+	}
+	return t.ParseUplink(t.FPort(pkg), payload)
+}
+
+// reach has every device answer well until one of them is in a stage, or all is over.
+func (p *player) reach(args []string) error {
+	p.quiet = true
+	p.silent = make(map[lorawan.EUI64]bool)
+	for k, name := range args[1:] {
+		if k == 0 {
+			continue // "without"
+		}
+		dev, err := who(name)
+		if err != nil {
+			return err
+		}
+		p.silent[dev] = true
+	}
+	there := func() bool { return p.c.Done() || args[0] != "end" && p.reached(args[0]) }
+	for n := 0; !there(); n++ {
+		if n == 10_000 {
+			return fmt.Errorf("nobody ever gets to %s", args[0])
+		}
+		if !p.goodTurn(there) && !there() {
+			if p.wake.IsZero() {
+				return fmt.Errorf("nothing happens any more")
+			}
+			p.advance(p.wake)
+		}
+	}
+	return nil
+}
+
+// reached tells if a device works in a stage.
+func (p *player) reached(stage string) bool {
+	h := p.c.Header()
+	for i := range p.spec.Devices {
+		d := p.c.Device(i)
+		if (d.Outcome == campaign.Active || d.Outcome == campaign.Stopping) && d.Stage.String() == stage {
+			for _, s := range h.Stages {
+				if s.Stage == d.Stage {
+					return !s.Opened.IsZero()
+				}
+			}
+			return true // of the clean-up
+		}
+	}
+	return false
+}
+
+// goodTurn has the network send one downlink, and its receivers answer. It tells if there
+// was anything to do.
+func (p *player) goodTurn(there func() bool) bool {
+	if i := slices.IndexFunc(p.queue, func(d campaign.Downlink) bool { return !p.silent[d.DevEUI] }); i >= 0 {
+		d := p.remove(i)
+		p.pass(pace)
+		p.report(d)
+		if d.Group.IsZero() && !there() {
+			for k, m := range p.spec.Devices {
+				if m.DevEUI == d.DevEUI {
+					p.answer(k, d)
+				}
+			}
+			return true
+		}
+		for k := range p.spec.Devices {
+			if p.c.Device(k).Phase == campaign.PhaseAsked && !there() {
+				p.answer(k, d)
+			}
+		}
+		return true
+	}
+	for k, m := range p.spec.Devices {
+		if p.c.Device(k).Phase == campaign.PhaseListening && !p.silent[m.DevEUI] {
+			p.step(campaign.Heard{DevEUI: m.DevEUI, At: p.now})
+			return true
+		}
+	}
+	return false
+}
+
+// pass lets time pass.
+func (p *player) pass(d time.Duration) { p.advance(p.now.Add(d)) }
+
+// answer has device i answer a downlink as a perfect device does.
+func (p *player) answer(i int, d campaign.Downlink) {
+	if p.silent[p.spec.Devices[i].DevEUI] {
+		return
+	}
+	p.pass(pace)
+	lane := p.spec.Lanes[p.spec.Devices[i].Lane]
+	if cmd := perfectAnswer(p.c, i, lane, d.Commands[0], p.now); cmd != nil {
+		p.step(campaign.Heard{DevEUI: p.spec.Devices[i].DevEUI, At: p.now, Commands: []lorawan.Command{cmd}})
+	}
+}
+
+// perfectAnswer is what device i answers to a command that it has carried out.
+func perfectAnswer(c *campaign.Campaign, i int, lane campaign.Lane, cmd lorawan.Command, now time.Time) lorawan.Command {
+	left := func(gps uint32) uint32 {
+		return uint32(max(lorawan.TimeFromGPS32(gps, now).Sub(now), 0) / time.Second)
+	}
+	switch req := cmd.(type) {
+	case multicast.McGroupSetupReq:
+		return multicast.McGroupSetupAns{}
+	case multicast.McGroupDeleteReq:
+		return multicast.McGroupDeleteAns{}
+	case multicast.McClassCSessionReq:
+		return multicast.McClassCSessionAns{TimeToStart: left(req.SessionTime)}
+	case multicast.McClassBSessionReq:
+		return multicast.McClassBSessionAns{TimeToStart: left(req.SessionTime)}
+	case fragmentation.FragSessionSetupReq:
+		return fragmentation.FragSessionSetupAns{FragIndex: lane.FragIndex}
+	case fragmentation.FragSessionDeleteReq:
+		return fragmentation.FragSessionDeleteAns{FragIndex: lane.FragIndex}
+	case fragmentation.FragSessionStatusReq:
+		return fragmentation.FragSessionStatusAns{FragIndex: lane.FragIndex, NbFragReceived: lane.NbFrag}
+	case firmware.DevRebootTimeReq:
+		if req.RebootTime == firmware.RebootCancel {
+			return firmware.DevRebootTimeAns(req)
+		}
+		return firmware.DevRebootTimeAns{RebootTime: left(req.RebootTime)}
+	case firmware.DevRebootCountdownReq:
+		return firmware.DevRebootCountdownAns(req)
+	case firmware.DevUpgradeImageReq:
+		return firmware.DevUpgradeImageAns{UpImageStatus: firmware.ImageValid, NextFirmwareVersion: c.Spec().Firmware}
+	case firmware.DevDeleteImageReq:
+		return firmware.DevDeleteImageAns{}
+	case firmware.DevVersionReq:
+		if c.Device(i).Stage == campaign.StageReboot {
+			return firmware.DevVersionAns{FWVersion: oldFirmware}
+		}
+		return firmware.DevVersionAns{FWVersion: c.Spec().Firmware}
+	}
+	return nil
+}

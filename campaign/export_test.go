@@ -1,0 +1,43 @@
+package campaign
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+)
+
+// Unresolved is unresolved, for the tests.
+var Unresolved = unresolved
+
+// BlockAckDelay is blockAckDelay, for the tests.
+var BlockAckDelay = blockAckDelay
+
+// CheckDerived tells if what is derived from the state differs from what the state
+// implies: a counter that drifts would hang a stage or close it too early.
+func CheckDerived(c *Campaign) error {
+	type derived struct {
+		Unsettled []int
+		Tally     [outcomes]int
+		Needing   []int
+		Status    []statusCount
+		Frames    map[string]int
+	}
+	of := func(c *Campaign) derived {
+		return derived{slices.Clone(c.unsettled), c.tally, slices.Clone(c.needing), slices.Clone(c.status), c.frames}
+	}
+	fresh := *c
+	fresh.timers = nil
+	fresh.recount()
+	if have, want := of(c), of(&fresh); !reflect.DeepEqual(have, want) {
+		return fmt.Errorf("derived state %+v, a recount gives %+v", have, want)
+	}
+	for _, t := range fresh.timers {
+		if o := c.devices[t.device].Outcome; o != Active && o != Stopping {
+			return fmt.Errorf("device %d is %s and has a deadline", t.device, o)
+		}
+		if !slices.ContainsFunc(c.timers, func(have timer) bool { return have.device == t.device && have.at.Equal(t.at) }) {
+			return fmt.Errorf("deadline %s of device %d has no timer", t.at, t.device)
+		}
+	}
+	return nil
+}

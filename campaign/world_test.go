@@ -1,0 +1,252 @@
+package campaign_test
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/starling-fuota/starling/campaign"
+	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/region"
+)
+
+// base is when every story begins: no multiple of 128 s, so that rounding to a beacon shows.
+var base = time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+
+const (
+	oldFirmware    = 0x01020300
+	targetFirmware = 0x01020304
+)
+
+// world is a fleet whose devices and groups have names that people can read.
+type world struct {
+	spec     campaign.Spec
+	material campaign.Material
+}
+
+func devEUI(n int) lorawan.EUI64 {
+	return lorawan.MustParseEUI64(fmt.Sprintf("de%014x", n))
+}
+
+func groupEUI(n int) lorawan.EUI64 {
+	return lorawan.MustParseEUI64(fmt.Sprintf("ee%014x", n))
+}
+
+var identifiers = regexp.MustCompile(`\b(de|ee)([0-9a-f]{14})\b`)
+
+// friendly replaces identifiers with names: dev1, group1.
+func friendly(s string) string {
+	return identifiers.ReplaceAllStringFunc(s, func(id string) string {
+		n, _ := strconv.ParseUint(id[2:], 16, 64)
+		if strings.HasPrefix(id, "de") {
+			return fmt.Sprintf("dev%d", n)
+		}
+		return fmt.Sprintf("group%d", n)
+	})
+}
+
+// worldOptions are what a story may choose. Defaults are in newWorld.
+type worldOptions struct {
+	typ                   fleet.CampaignType
+	devices, v2, groups   int
+	class                 fleet.Class
+	threshold             float64
+	redundancy            fleet.RedundancyMode
+	coded, maxCoded       uint16
+	frag                  int
+	period                time.Duration
+	style                 fleet.StatusStyle
+	rc1, rebootsItself    bool
+	noClock, v11          bool
+	session, reboot, last time.Duration
+	cnt                   uint16
+	interval              time.Duration
+	policy                fleet.CampaignPolicy
+}
+
+// parseWorld reads options such as "devices=3 setup=sequential".
+func parseWorld(words []string) (worldOptions, error) {
+	o := worldOptions{
+		devices: 2, groups: 1, class: fleet.ClassC, threshold: 50, frag: 20, maxCoded: 20,
+		period: 10 * time.Minute, interval: 2 * time.Second,
+		policy: fleet.CampaignPolicy{Retries: 2, FirstFragmentDelay: 10 * time.Second},
+	}
+	for _, w := range words {
+		key, value, _ := strings.Cut(w, "=")
+		if err := o.set(key, value); err != nil {
+			return o, fmt.Errorf("%s: %w", w, err)
+		}
+	}
+	return o, nil
+}
+
+// set reads one option.
+func (o *worldOptions) set(key, value string) (err error) {
+	number := func(n *int) { *n, err = strconv.Atoi(value) }
+	number16 := func(n *uint16) {
+		var v uint64
+		v, err = strconv.ParseUint(value, 10, 16)
+		*n = uint16(v)
+	}
+	number8 := func(n *uint8) {
+		var v uint64
+		v, err = strconv.ParseUint(value, 10, 8)
+		*n = uint8(v)
+	}
+	span := func(d *time.Duration) { *d, err = time.ParseDuration(value) }
+	switch key {
+	case "type":
+		o.typ, err = fleet.ParseCampaignType(value)
+	case "devices":
+		number(&o.devices)
+	case "v2": // so many of the devices, the last ones, speak version 2 of TS004
+		number(&o.v2)
+	case "groups":
+		number(&o.groups)
+	case "class":
+		o.class, err = fleet.ParseClass(value)
+	case "threshold":
+		o.threshold, err = strconv.ParseFloat(value, 64)
+	case "redundancy":
+		o.redundancy, err = fleet.ParseRedundancyMode(value)
+	case "coded":
+		number16(&o.coded)
+	case "max-coded":
+		number16(&o.maxCoded)
+	case "frag":
+		number(&o.frag)
+	case "period":
+		span(&o.period)
+	case "style":
+		o.style, err = fleet.ParseStatusStyle(value)
+	case "rc1":
+		o.rc1 = true
+	case "reboots-itself":
+		o.rebootsItself = true
+	case "no-clock":
+		o.noClock = true
+	case "lorawan11":
+		o.v11 = true
+	case "session":
+		span(&o.session)
+	case "reboot":
+		span(&o.reboot)
+	case "max":
+		span(&o.last)
+	case "cnt":
+		number16(&o.cnt)
+	case "interval":
+		span(&o.interval)
+	case "setup":
+		o.policy.Setup, err = fleet.ParseSetupMode(value)
+	case "retries":
+		number(&o.policy.Retries)
+	case "late":
+		span(&o.policy.LateAnswer)
+	case "lead":
+		span(&o.policy.SessionLead)
+	case "beacons":
+		number8(&o.policy.BeaconsToWait)
+	case "close-at-threshold":
+		o.policy.CloseAtThreshold = true
+	case "first-fragment":
+		span(&o.policy.FirstFragmentDelay)
+	case "multicast-delay":
+		span(&o.policy.MulticastDelay)
+	case "rounds":
+		number8(&o.policy.MaxRounds)
+	case "status-above":
+		number(&o.policy.StatusByMulticastAbove)
+	case "flash":
+		span(&o.policy.FlashTime)
+	default:
+		err = fmt.Errorf("no such option")
+	}
+	return err
+}
+
+// newWorld makes the specification that Plan would make for such a fleet, with round
+// numbers: fragments of 10 bytes, one that lacks 3.
+func newWorld(o worldOptions) world {
+	const fragSize, padding = 10, 3
+	size := o.frag*fragSize - padding
+	payload := make([]byte, size)
+	for i := range payload {
+		payload[i] = byte(i)
+	}
+	w := world{spec: campaign.Spec{
+		ID: "story", Type: o.typ, Threshold: o.threshold, MaxDuration: o.last, Policy: o.policy.WithDefaults(),
+	}}
+	w.material = campaign.Material{
+		RootKeys: map[lorawan.EUI64]campaign.RootKey{}, McKeys: map[lorawan.EUI64]lorawan.AES128Key{},
+		Payloads: map[string][]byte{"block": payload},
+	}
+	if o.typ == fleet.FOTACampaign {
+		w.spec.Firmware = targetFirmware
+	}
+	if o.session != 0 {
+		w.spec.SessionStart = base.Add(o.session)
+	}
+	if o.reboot != 0 {
+		w.spec.RebootAt = base.Add(o.reboot)
+	}
+	for _, v := range []lorawan.Version{lorawan.V1, lorawan.V2} {
+		t := campaign.Traits{
+			Packages:    fleet.Packages{ClockSync: v, McSetup: v, Fragmentation: v, FirmwareMgmt: lorawan.V1},
+			StatusStyle: o.style, RebootsItself: o.rebootsItself, UplinkPeriod: o.period, TimeTolerance: 10 * time.Second,
+		}
+		if o.rc1 {
+			t.FirmwareDialect = fleet.TS006RC1
+		}
+		if o.noClock {
+			t.Packages.ClockSync = 0
+		}
+		w.spec.Traits = append(w.spec.Traits, t)
+	}
+	lanes := make(map[[2]int]int) // group, traits
+	for g := range o.groups {
+		gs := campaign.GroupSpec{
+			DevEUI: groupEUI(g + 1), McAddr: lorawan.DevAddr{0xff, 0, 0, byte(g + 1)}, Class: o.class, Band: region.EU868,
+			Frequency: 869525000, DataRate: 3, Periodicity: 1, FirstFCnt: 100, FrameInterval: o.interval,
+		}
+		w.material.McKeys[gs.DevEUI] = lorawan.AES128Key{byte(g + 1)}
+		w.spec.Groups = append(w.spec.Groups, gs)
+		index := uint8(0)
+		for t, v := range []lorawan.Version{lorawan.V1, lorawan.V2} {
+			if t == 0 && o.v2 == o.devices || t == 1 && o.v2 == 0 {
+				continue
+			}
+			lanes[[2]int{g, t}] = len(w.spec.Lanes)
+			l := campaign.Lane{
+				Group: g, FragIndex: index, Version: v, Payload: "block", Size: size,
+				FragSize: fragSize, NbFrag: uint16(o.frag), Padding: padding, Redundancy: o.redundancy,
+				FPort: 201, Descriptor: [4]byte{1, 2, 3, 4}, BlockAckDelay: campaign.BlockAckDelay(o.devices),
+			}
+			switch o.redundancy {
+			case fleet.FixedRedundancy:
+				l.Coded = o.coded
+			case fleet.AdaptiveRedundancy:
+				l.MaxCoded = o.maxCoded
+			}
+			w.spec.Lanes = append(w.spec.Lanes, l)
+			index++
+		}
+	}
+	for i := range o.devices {
+		t := 0
+		if i >= o.devices-o.v2 {
+			t = 1
+		}
+		m := campaign.Member{DevEUI: devEUI(i + 1), Lane: lanes[[2]int{i % o.groups, t}], Traits: t, SessionCnt: o.cnt}
+		w.spec.Devices = append(w.spec.Devices, m)
+		key := campaign.RootKey{Key: lorawan.AES128Key{byte(i), byte(i >> 8), 1}}
+		if o.v11 {
+			key.Version = fleet.LoRaWAN11
+		}
+		w.material.RootKeys[m.DevEUI] = key
+	}
+	return w
+}
