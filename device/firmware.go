@@ -33,7 +33,7 @@ func (d *Device) rebootTime(at time.Time, c firmware.DevRebootTimeReq) *reply {
 		d.clockChanged(at)
 	}
 	if d.cfg.Stack.EchoesRebootTime {
-		return say(firmware.DevRebootTimeAns{RebootTime: c.RebootTime})
+		return say(firmware.DevRebootTimeAns(c)) // the same four bytes back
 	}
 	return d.whenRebooting(func(seconds uint32) lorawan.Command {
 		return firmware.DevRebootTimeAns{RebootTime: min(seconds, firmware.RebootCancel-1)}

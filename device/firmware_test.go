@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -193,13 +194,12 @@ func TestBinaryFileIsNoFirmware(t *testing.T) {
 
 // mcuboot wraps a body in a header and appends its hash.
 func mcuboot(body []byte, protected int) []byte {
-	b := make([]byte, 32)
-	binary.LittleEndian.PutUint32(b, 0x96f3b83d)
-	binary.LittleEndian.PutUint16(b[8:], 32)
-	binary.LittleEndian.PutUint16(b[10:], uint16(protected))
-	binary.LittleEndian.PutUint32(b[12:], uint32(len(body)))
-	b = append(b, body...)
-	b = append(b, make([]byte, protected)...)
+	var header [32]byte
+	binary.LittleEndian.PutUint32(header[:], 0x96f3b83d)
+	binary.LittleEndian.PutUint16(header[8:], 32)
+	binary.LittleEndian.PutUint16(header[10:], uint16(protected))
+	binary.LittleEndian.PutUint32(header[12:], uint32(len(body)))
+	b := slices.Concat(header[:], body, make([]byte, protected))
 	sum := sha256.Sum256(b)
 	b = append(b, 0x07, 0x69, 4+4+32+4+2, 0)
 	b = append(b, 0x01, 0, 2, 0, 0xaa, 0xbb) // a key hash, much too short

@@ -1,6 +1,7 @@
 package device_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -104,7 +105,7 @@ func TestLongAnswersComeInPiecesAndAgainWhenAsked(t *testing.T) {
 	if n := read(s.sendAll(1, items...)); n != len(buffer) {
 		t.Fatalf("%d bytes of %d came", n, len(buffer))
 	}
-	got, err := multipackage.ParseUplink(append(buffer, 1), newest)
+	got, err := multipackage.ParseUplink(slices.Concat(buffer, []byte{1}), newest)
 	if err != nil || len(got.Items) != 4 {
 		t.Fatalf("%v, %v", got, err)
 	}
