@@ -33,6 +33,9 @@ func (c *Campaign) stop(in StopRequested) {
 	case c.head.Status == fleet.Configured:
 		c.head.Status, c.head.Reason, c.head.Ended = fleet.Stopped, ReasonStopped, c.now
 		c.tell("campaign.stopped", "stopped by %s before it was started", in.By)
+		c.endDevices(func(i int) {
+			c.change(i, func(d *Device) { d.Outcome, d.Reason = Stopped, ReasonStopped })
+		})
 		return
 	case c.head.Status != fleet.Running:
 		return
