@@ -93,21 +93,32 @@ func (c *Campaign) ask(i int) {
 	})
 }
 
-// send puts commands of one package on their way to device i and returns the ID.
+// send puts commands of one package on their way to device i, in place of the command
+// that may still be queued for it, and returns the ID.
 func (c *Campaign) send(i int, pkg lorawan.PackageID, attempt int, commands ...lorawan.Command) string {
+	d := c.downlink(i, pkg, commands...)
+	d.Flush, d.Attempt = c.devices[i].Phase == PhaseQueued, attempt
+	c.out.Downlinks = append(c.out.Downlinks, d)
+	return d.ID
+}
+
+// reply answers a request of device i. A command that is queued for the device stays there.
+func (c *Campaign) reply(i int, pkg lorawan.PackageID, ans lorawan.Command) {
+	c.out.Downlinks = append(c.out.Downlinks, c.downlink(i, pkg, ans))
+}
+
+// downlink encodes commands of one package for device i.
+func (c *Campaign) downlink(i int, pkg lorawan.PackageID, commands ...lorawan.Command) Downlink {
 	t := c.traits(i)
 	payload, err := lorawan.AppendAll(nil, t.Packages.Of(pkg), commands...)
 	if err != nil {
 		// Plan made every field; a value that does not fit is a broken invariant.
 		panic(fmt.Sprintf("campaign %s: device %s: %v", c.spec.ID, c.spec.Devices[i].DevEUI, err))
 	}
-	id := c.nextID()
 	c.head.UnicastSent++
-	c.out.Downlinks = append(c.out.Downlinks, Downlink{
-		ID: id, DevEUI: c.spec.Devices[i].DevEUI, FPort: t.FPort(pkg), Payload: payload, Commands: commands,
-		Flush: c.devices[i].Phase == PhaseQueued, Attempt: attempt,
-	})
-	return id
+	return Downlink{
+		ID: c.nextID(), DevEUI: c.spec.Devices[i].DevEUI, FPort: t.FPort(pkg), Payload: payload, Commands: commands, Attempt: 1,
+	}
 }
 
 // request returns what device i is asked in its stage, or a refusal if asking makes no

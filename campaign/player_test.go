@@ -392,6 +392,7 @@ func (p *player) run(args []string) error {
 			return err
 		}
 	}
+	start := p.out.Len()
 	p.inRun = true
 	defer func() { p.inRun = false }()
 	for n := 0; n < most; n++ {
@@ -411,14 +412,16 @@ func (p *player) run(args []string) error {
 			break
 		}
 	}
-	p.summarise()
+	p.summarise(start)
 	return nil
 }
 
-// summarise prints the fragments of a run as ranges, before whatever ended the run.
-func (p *player) summarise() {
-	rest := p.out.String()
+// summarise prints the fragments of a run as ranges, before whatever was printed since start
+// and ended the run.
+func (p *player) summarise(start int) {
+	all := p.out.String()
 	p.out.Reset()
+	p.out.WriteString(all[:start])
 	for len(p.fragment) > 0 {
 		first := p.fragment[0].Commands[0].(fragmentation.DataFragment)
 		n := 1
@@ -432,7 +435,7 @@ func (p *player) summarise() {
 		p.write(fmt.Sprintf("server => %s DataFragment index=%d n=%d..%d", p.fragment[0].Group, first.FragIndex, first.N, int(first.N)+n-1))
 		p.fragment = p.fragment[n:]
 	}
-	p.out.WriteString(rest)
+	p.out.WriteString(all[start:])
 }
 
 // endsInSilence looks ahead: if nobody ever says anything again, the campaign must still

@@ -131,9 +131,9 @@ func (c *Campaign) onDataBlockReceived(i int, req fragmentation.FragDataBlockRec
 		return verdict{}
 	}
 	if c.head.Paused.IsZero() {
-		c.send(i, lorawan.Fragmentation, 1, fragmentation.FragDataBlockReceivedAns{FragIndex: req.FragIndex})
+		c.reply(i, lorawan.Fragmentation, fragmentation.FragDataBlockReceivedAns{FragIndex: req.FragIndex})
 	}
-	if c.at(d.Stage) > c.at(StageStatus) || d.Complete {
+	if c.head.CleaningUp || c.at(d.Stage) > c.at(StageStatus) || d.Complete {
 		return verdict{}
 	}
 	if req.MICError {
