@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/starling-fuota/starling/device"
+	"github.com/starling-fuota/starling/device/blinky"
 	"github.com/starling-fuota/starling/lorawan"
 	"github.com/starling-fuota/starling/lorawan/firmware"
 	"github.com/starling-fuota/starling/lorawan/fragmentation"
@@ -227,6 +228,9 @@ func TestImageWithAHashIsChecked(t *testing.T) {
 		{"cut off", good[:len(good)-10], firmware.ImageCorrupt},
 		{"no trailer", good[:300], firmware.ImageCorrupt},
 		{"no hash", append(bytes.Clone(good[:32+500+12]), 0x07, 0x69, 4, 0), firmware.ImageCorrupt},
+		{"blinky", blinky.Image(2), firmware.ImageValid},
+		{"blinky, cut off", blinky.Image(2)[:1000], firmware.ImageCorrupt},
+		{"blinky, one bit", slices.Concat(blinky.Image(2)[:500], []byte{0x5a}, blinky.Image(2)[501:]), firmware.ImageCorrupt},
 		{"length below its own", append(bytes.Clone(good[:32+500+12]), 0x07, 0x69, 1, 0), firmware.ImageCorrupt},
 	} {
 		s := withImage(t, tt.block, nil)

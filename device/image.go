@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"hash/crc32"
 	"time"
 
+	"github.com/starling-fuota/starling/device/blinky"
 	"github.com/starling-fuota/starling/lorawan/firmware"
 	"github.com/starling-fuota/starling/lorawan/fragmentation"
 )
@@ -103,8 +105,7 @@ func (d *Device) RunningImageSHA256() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// The image format of MCUboot, the one that has a header with a hash to check. All
-// numbers are little endian.
+// The image format of MCUboot, whose trailer has a hash. All numbers are little endian.
 //
 //	| magic 4 | load 4 | header size 2 | protected TLVs 2 | image size 4 | ... | image |
 //	| protected TLV area | 0x6907, length | type, length, value | type, length, value ...
@@ -115,12 +116,31 @@ const (
 	mcubootSHA256   = 0x10 // over header, image and protected TLVs
 )
 
-// hashFits reports whether a block agrees with the hash that it carries. A block of
-// another format carries none and passes.
+// hashFits reports whether a block agrees with the hash or checksum that it carries. A
+// block of another format carries none and passes.
 func hashFits(block []byte) bool {
-	if len(block) < mcubootHeader || binary.LittleEndian.Uint32(block) != mcubootMagic {
-		return true
+	switch {
+	case len(block) >= mcubootHeader && binary.LittleEndian.Uint32(block) == mcubootMagic:
+		return mcubootFits(block)
+	case len(block) >= blinkyBody && string(block[blinkyHeader:][:len(blinky.Magic)]) == blinky.Magic:
+		return blinkyFits(block)
 	}
+	return true
+}
+
+// The header of package blinky: magic 4, version 4, image size 4, CRC-32 of what follows 4.
+const (
+	blinkyHeader = 0xc0
+	blinkyBody   = blinkyHeader + 16
+)
+
+func blinkyFits(block []byte) bool {
+	le := binary.LittleEndian
+	return uint64(le.Uint32(block[blinkyHeader+8:])) == uint64(len(block)) &&
+		le.Uint32(block[blinkyHeader+12:]) == crc32.ChecksumIEEE(block[blinkyBody:])
+}
+
+func mcubootFits(block []byte) bool {
 	le := binary.LittleEndian
 	hashed := uint64(le.Uint16(block[8:])) + uint64(le.Uint32(block[12:])) + uint64(le.Uint16(block[10:]))
 	if hashed+4 > uint64(len(block)) {
