@@ -17,7 +17,7 @@ import (
 //	                                              │  no report in time,    │
 //	                                              └── or heard without ────┘
 //	                                                  an answer, or silence
-//	                                                  (Retries times, then failed)
+//	                                                  (Policy.Attempts times, then failed)
 //
 // A class A device can be reached only right after an uplink. So a command stands in
 // the network's queue once, never twice (Flush), and is repeated when the device has
@@ -57,7 +57,7 @@ func (c *Campaign) begin(i int) {
 // becomeListening waits for a first uplink: a command for a device that is not there
 // would sit in the network's queue and cost an attempt.
 func (c *Campaign) becomeListening(i int) {
-	patience := time.Duration(c.spec.Policy.Retries+1) * c.traits(i).UplinkPeriod
+	patience := time.Duration(c.spec.Policy.Attempts()) * c.traits(i).UplinkPeriod
 	c.change(i, func(d *Device) {
 		d.Phase, d.Deadline = PhaseListening, c.now.Add(patience+answerMargin)
 	})
@@ -71,7 +71,7 @@ func (c *Campaign) becomeHolding(i int, until time.Time) {
 // ask sends the command of the device's stage, or gives up.
 func (c *Campaign) ask(i int) {
 	d := &c.devices[i]
-	if d.Attempts > c.spec.Policy.Retries {
+	if d.Attempts >= c.spec.Policy.Attempts() {
 		reason, text := ReasonNoAnswer, "no answer to %d commands"
 		if d.Phase == PhaseQueued {
 			reason, text = ReasonNotSent, "the network server sent none of %d commands"

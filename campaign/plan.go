@@ -74,7 +74,7 @@ func Plan(r Request) (Planned, error) {
 	c := &r.Campaign
 	p := &planner{
 		Request: r, groups: map[lorawan.EUI64]int{},
-		lanes: map[laneKey]int{}, uncut: map[laneKey]error{}, traits: map[string]int{},
+		lanes: map[laneKey]int{}, uncut: map[laneKey]error{}, traits: map[Traits]int{},
 	}
 	p.out.Material = Material{
 		RootKeys: map[lorawan.EUI64]RootKey{}, McKeys: map[lorawan.EUI64]lorawan.AES128Key{}, Payloads: map[string][]byte{},
@@ -111,7 +111,7 @@ type planner struct {
 	perGroup []int                 // lanes of each
 	lanes    map[laneKey]int       // into Spec.Lanes
 	uncut    map[laneKey]error     // lanes that cannot be
-	traits   map[string]int        // profile -> Spec.Traits
+	traits   map[Traits]int        // into Spec.Traits
 }
 
 // laneKey is what devices must share to receive the same fragments.
@@ -154,6 +154,7 @@ func (p *planner) commonReason() string {
 // place gives a device its lane, or the reason why it has none.
 func (p *planner) place(d *fleet.Device) (Reason, string) {
 	profile, ok := p.Profiles[d.ProfileID]
+	profile.Packages = d.Packages.Over(profile.Packages)
 	fota := p.Campaign.Type == fleet.FOTACampaign
 	switch {
 	case d.Archived:
@@ -204,14 +205,16 @@ func fits(d *fleet.Device, g *fleet.MulticastGroup) bool {
 }
 
 func (p *planner) traitsFor(profile fleet.DeviceProfile) int {
-	if _, ok := p.traits[profile.ID]; !ok {
-		p.traits[profile.ID] = len(p.out.Spec.Traits)
-		t := TraitsOf(profile, p.File)
-		t.UplinkPeriod = cmp.Or(t.UplinkPeriod, fleet.DefaultUplinkPeriod)
-		t.TimeTolerance = cmp.Or(t.TimeTolerance, fleet.DefaultTimeTolerance)
+	t := TraitsOf(profile, p.File)
+	t.UplinkPeriod = cmp.Or(t.UplinkPeriod, fleet.DefaultUplinkPeriod)
+	t.TimeTolerance = cmp.Or(t.TimeTolerance, fleet.DefaultTimeTolerance)
+	i, ok := p.traits[t]
+	if !ok {
+		i = len(p.out.Spec.Traits)
+		p.traits[t] = i
 		p.out.Spec.Traits = append(p.out.Spec.Traits, t)
 	}
-	return p.traits[profile.ID]
+	return i
 }
 
 // laneFor finds or makes the lane of a group for devices of a profile.

@@ -62,7 +62,7 @@ func (c *Campaign) sessionLead(g int) time.Duration {
 		}
 	}
 	lead := 2*took + 4*period
-	lead = min(lead, time.Duration(c.spec.Policy.Retries+1)*(period+2*answerMargin)+period) + c.spec.Policy.SessionLead
+	lead = min(lead, time.Duration(c.spec.Policy.Attempts())*(period+2*answerMargin)+period) + c.spec.Policy.SessionLead
 	if c.spec.Groups[g].Class == fleet.ClassB {
 		lead += time.Duration(c.spec.Policy.BeaconsToWait) * lorawan.BeaconPeriod
 	}
@@ -166,7 +166,7 @@ func (c *Campaign) resync(i int, reason Reason, text string) verdict {
 	if t.Packages.ClockSync == 0 {
 		return verdict{kind: refused, reason: reason, text: text + ", and it has no clock synchronisation package"}
 	}
-	if d.Attempts > c.spec.Policy.Retries {
+	if d.Attempts >= c.spec.Policy.Attempts() {
 		return verdict{kind: refused, reason: reason, text: text}
 	}
 	c.tellDevice(i, string(reason), "%s: asked to synchronise its clock", text)
