@@ -49,6 +49,7 @@ type Device struct {
 	RootKey         lorawan.AES128Key `json:"-"`                 // GenAppKey (1.0) or AppKey (1.1); zero: not known yet
 	ProfileID       string            `json:"profile_id"`        // DeviceProfile
 	Band            region.Band       `json:"band,omitzero"`     // zero: any
+	Packages        Packages          `json:"packages,omitzero"` // versions that differ from the profile's; 0: as the profile says
 	Firmware        Firmware          `json:"firmware,omitzero"` // what it last reported or was recorded with
 	FirmwareChanged time.Time         `json:"firmware_changed,omitzero"`
 	Archived        bool              `json:"archived"`
@@ -66,6 +67,7 @@ func (d Device) Validate() error {
 	c.that(d.Classes&^ClassesOf(ClassB, ClassC) == 0, "classes", "holds an unknown class", `use "B", "C" or "B,C"`)
 	c.that(d.LoRaWANVersion <= LoRaWAN11, "lorawan_version", "is unknown", `use "1.0" or "1.1"`)
 	c.that(d.ProfileID != "", "profile_id", "is missing", "create a device profile first and name it here")
+	c.packages(d.Packages)
 	return c.err()
 }
 

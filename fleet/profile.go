@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -125,6 +126,18 @@ func (p Packages) Of(id lorawan.PackageID) lorawan.Version {
 		return p.MultiPackage
 	}
 	return 0
+}
+
+// Over returns p with the versions of base where p has none: what one device has told of
+// itself over what its profile says of all.
+func (p Packages) Over(base Packages) Packages {
+	return Packages{
+		ClockSync:     cmp.Or(p.ClockSync, base.ClockSync),
+		McSetup:       cmp.Or(p.McSetup, base.McSetup),
+		Fragmentation: cmp.Or(p.Fragmentation, base.Fragmentation),
+		FirmwareMgmt:  cmp.Or(p.FirmwareMgmt, base.FirmwareMgmt),
+		MultiPackage:  cmp.Or(p.MultiPackage, base.MultiPackage),
+	}
 }
 
 // Ports says on which FPort a device expects each package. 0: the port that the

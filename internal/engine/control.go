@@ -58,9 +58,9 @@ func (e *Engine) control(ctx context.Context, campaignID string, in campaign.Inp
 // ask has the engine's goroutine do something and waits for it.
 func (e *Engine) ask(ctx context.Context, do func(context.Context) error) error {
 	req := request{do, make(chan error, 1)}
-	go e.source.Wake() // may have to wait for the engine, which waits for the request
 	select {
 	case e.requests <- req:
+		e.source.Wake()
 	case <-e.done:
 		return ErrStopped
 	case <-ctx.Done():

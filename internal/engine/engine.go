@@ -76,7 +76,7 @@ func New(cfg Config) *Engine {
 	}
 	return &Engine{
 		store: cfg.Store, adapter: cfg.Adapter, source: cfg.Source, log: cfg.Log,
-		requests: make(chan request), done: make(chan struct{}), publisher: publish,
+		requests: make(chan request, 16), done: make(chan struct{}), publisher: publish,
 		byDevice: map[lorawan.EUI64]*run{}, byGroup: map[lorawan.EUI64]*run{}, traits: map[lorawan.EUI64]knownDevice{},
 	}
 }

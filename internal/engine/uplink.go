@@ -75,6 +75,7 @@ func (e *Engine) device(ctx context.Context, eui lorawan.EUI64) (knownDevice, er
 		if err != nil {
 			return knownDevice{}, fmt.Errorf("device profile %s: %w", dev.ProfileID, err)
 		}
+		profile.Packages = dev.Packages.Over(profile.Packages)
 		known = knownDevice{campaign.TraitsOf(profile, nil), dev.Firmware}
 	}
 	e.traits[eui] = known

@@ -47,7 +47,7 @@ func (p pkg) own() bool {
 // must be a function of its inputs: everything outside of internal and cmd.
 func pure(importPath string) bool {
 	r, ok := rel(importPath)
-	return ok && !under(r, "internal") && !under(r, "cmd")
+	return ok && !under(r, "internal") && !under(r, "cmd") && !under(r, "examples")
 }
 
 // under reports whether path is dir or below it.

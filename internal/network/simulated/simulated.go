@@ -5,9 +5,8 @@
 //	       <─events─
 //	       ──Send──> its queues
 //
-// While the engine waits for a point in time, virtual time jumps there, event by event.
-// When it waits for nothing, or when Realtime is set, virtual time keeps pace with the
-// clock on the wall.
+// How virtual time runs is a Pace: it can jump from event to event while the engine
+// waits for something, or follow the clock on the wall.
 package simulated
 
 import (
@@ -15,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/starling-fuota/starling/internal/network"
@@ -23,17 +23,34 @@ import (
 	"github.com/starling-fuota/starling/sim"
 )
 
-// Network is both network.Adapter and network.Source. All methods but Now, Wake and Inspect
-// belong to the goroutine of the engine.
-type Network struct {
-	// Realtime keeps virtual time at the pace of the wall clock even during a campaign.
-	Realtime bool
+// Pace is how virtual time runs.
+type Pace int32
 
+const (
+	// Jump: from event to event while the engine waits for a point in time; while it
+	// waits for nothing, time stands still. The same calls give the same run.
+	Jump Pace = iota
+	// JumpThenFollow: as Jump, but while the engine waits for nothing time follows the wall clock.
+	JumpThenFollow
+	// Follow: always with the wall clock.
+	Follow
+)
+
+// Network is both network.Adapter and network.Source. All methods but Now, Wake, SetPace and
+// Inspect belong to the goroutine of the engine.
+type Network struct {
+	pace atomic.Int32
 	wall func() time.Time
 	wake chan struct{}
 
 	mu  sync.Mutex // guards sim: Inspect looks in from other goroutines
 	sim *sim.Network
+}
+
+// SetPace changes how virtual time runs, from the next Wait on. The zero value is Jump.
+func (n *Network) SetPace(p Pace) {
+	n.pace.Store(int32(p))
+	n.Wake()
 }
 
 // tick is how often virtual time follows the wall clock.
@@ -64,7 +81,7 @@ func (n *Network) Now() (t time.Time) {
 
 // Pending tells if virtual time is free to run: then the next event is at hand, however
 // far away it is.
-func (n *Network) Pending() bool { return !n.Realtime }
+func (n *Network) Pending() bool { return Pace(n.pace.Load()) != Follow }
 
 // Wake ends the present or next Wait.
 func (n *Network) Wake() {
@@ -86,9 +103,13 @@ func (n *Network) Wait(ctx context.Context, until time.Time) ([]network.Event, e
 		default:
 		}
 		limit := until
-		if n.Realtime || until.IsZero() {
+		pace := Pace(n.pace.Load())
+		if pace == Follow || until.IsZero() {
 			if err := n.nap(ctx); err != nil {
 				return nil, err
+			}
+			if pace == Jump {
+				continue
 			}
 			if paced := base.Add(n.wall().Sub(began)); until.IsZero() || paced.Before(until) {
 				limit = paced
@@ -122,7 +143,7 @@ func (n *Network) nap(ctx context.Context) error {
 func (n *Network) translate(events []sim.Event) ([]network.Event, error) {
 	out := make([]network.Event, 0, len(events))
 	for _, e := range events {
-		ev := network.Event{Time: e.Time, DevEUI: e.DevEUI, FrameID: e.FrameID, FCnt: e.FCnt, FPort: e.FPort, Payload: e.Payload, Err: e.Err}
+		ev := network.Event{Time: e.Time, DevEUI: e.DevEUI, FrameID: e.FrameID, FCnt: e.FCnt, FPort: e.FPort, Payload: e.Payload, Airtime: e.Airtime, Err: e.Err}
 		if e.Group != "" {
 			group, err := lorawan.ParseEUI64(e.Group)
 			if err != nil {
