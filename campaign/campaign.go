@@ -328,7 +328,8 @@ func (c *Campaign) fireTimers() {
 	}
 }
 
-// wakeAt returns the earliest deadline of anything, or zero.
+// wakeAt returns the earliest deadline of anything, or zero. What this step made due, as
+// when a session is armed late, is due now.
 func (c *Campaign) wakeAt() time.Time {
 	if c.Done() || c.head.Status == fleet.Configured || !c.head.Paused.IsZero() {
 		return time.Time{}
@@ -354,6 +355,9 @@ func (c *Campaign) wakeAt() time.Time {
 		if s := c.firstOpen(); s >= 0 {
 			earlier(c.head.Stages[s].Grace)
 		}
+	}
+	if !at.IsZero() && at.Before(c.now) {
+		return c.now
 	}
 	return at
 }

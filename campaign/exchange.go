@@ -59,18 +59,23 @@ func (c *Campaign) begin(i int) {
 func (c *Campaign) becomeListening(i int) {
 	patience := time.Duration(c.spec.Policy.Attempts()) * c.traits(i).UplinkPeriod
 	c.change(i, func(d *Device) {
-		d.Phase, d.Deadline = PhaseListening, c.now.Add(patience+answerMargin)
+		d.Phase, d.Deadline = PhaseListening, c.patience(c.now.Add(patience+answerMargin))
 	})
 }
 
 // becomeHolding waits until a time before it asks.
 func (c *Campaign) becomeHolding(i int, until time.Time) {
-	c.change(i, func(d *Device) { d.Phase, d.Deadline = PhaseHolding, until })
+	c.change(i, func(d *Device) { d.Phase, d.Deadline = PhaseHolding, c.patience(until) })
 }
 
-// ask sends the command of the device's stage, or gives up.
+// ask sends the command of the device's stage, or gives up. While the campaign is paused
+// it waits for the end of that.
 func (c *Campaign) ask(i int) {
 	d := &c.devices[i]
+	if !c.head.Paused.IsZero() {
+		c.becomeHolding(i, c.now)
+		return
+	}
 	if d.Attempts >= c.spec.Policy.Attempts() {
 		reason, text := ReasonNoAnswer, "no answer to %d commands"
 		if d.Phase == PhaseQueued {
@@ -184,7 +189,7 @@ func (c *Campaign) heard(in Heard) {
 			settled = true
 		}
 	}
-	if d := &c.devices[i]; !settled && c.head.Paused.IsZero() {
+	if d := &c.devices[i]; !settled {
 		c.nextChance(i, d, in.At)
 	}
 }
@@ -254,7 +259,7 @@ func (c *Campaign) sent(in Sent) {
 func (c *Campaign) becomeSent(i int, at time.Time) {
 	wait := c.traits(i).UplinkPeriod + c.answerSpread(i) + answerMargin
 	c.change(i, func(d *Device) {
-		d.Phase, d.Since, d.Deadline = PhaseSent, at, at.Add(wait)
+		d.Phase, d.Since, d.Deadline = PhaseSent, at, c.patience(at.Add(wait))
 	})
 }
 
@@ -265,7 +270,7 @@ func (c *Campaign) notSent(in NotSent) {
 		c.groupSent(g, Sent{ID: in.ID, At: c.now})
 		return
 	}
-	if i, ok := c.deviceOf(in.ID, PhaseQueued); ok && c.head.Paused.IsZero() {
+	if i, ok := c.deviceOf(in.ID, PhaseQueued); ok {
 		c.tellDevice(i, "network.not_sent", "command %s was not sent: %s", in.ID, in.Reason)
 		c.becomeHolding(i, c.now.Add(c.traits(i).UplinkPeriod))
 	}

@@ -210,6 +210,16 @@ func (c *Campaign) pause() {
 	}
 }
 
+// patience turns the end of a patience into a deadline. Patience stands still during a
+// pause, and resume moves every deadline by all of it, so one that is set within the pause
+// starts from its beginning.
+func (c *Campaign) patience(end time.Time) time.Time {
+	if c.head.Paused.IsZero() {
+		return end
+	}
+	return end.Add(c.head.Paused.Sub(c.now))
+}
+
 // resume goes on. Patience stood still meanwhile: every deadline moves by the pause, and
 // a session that has not started yet keeps its time, because devices know it already.
 func (c *Campaign) resume() {

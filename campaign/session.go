@@ -169,6 +169,9 @@ func (c *Campaign) resync(i int, reason Reason, text string) verdict {
 	if d.Attempts >= c.spec.Policy.Attempts() {
 		return verdict{kind: refused, reason: reason, text: text}
 	}
+	if !c.head.Paused.IsZero() {
+		return verdict{kind: again} // with resume; it will say the same then
+	}
 	c.tellDevice(i, string(reason), "%s: asked to synchronise its clock", text)
 	c.send(i, lorawan.ClockSync, 1, clocksync.ForceDeviceResyncReq{NbTransmissions: 1})
 	return verdict{kind: hold, until: c.now.Add(2*t.UplinkPeriod + answerMargin)}

@@ -124,6 +124,9 @@ func (c *Campaign) onFragSessionSetupAns(i int, ans fragmentation.FragSessionSet
 		if d.Session {
 			return verdict{kind: refused, reason: ReasonFragIndex, text: fmt.Sprintf("the device has no fragmentation session %d", l.FragIndex)}
 		}
+		if !c.head.Paused.IsZero() {
+			return verdict{kind: again} // with resume; it will say the same then
+		}
 		// Version 1 stacks may say so as long as an old session is there: delete it, once.
 		c.change(i, func(d *Device) { d.Session = true })
 		c.send(i, lorawan.Fragmentation, 1, fragmentation.FragSessionDeleteReq{FragIndex: l.FragIndex})

@@ -62,7 +62,7 @@ func (c *Campaign) groupDeadline(g int) {
 			c.groupSent(g, Sent{ID: grp.Frame, At: c.now})
 			return
 		}
-		c.whatNow(g)
+		c.askNextLane(g)
 	}
 }
 
@@ -82,8 +82,15 @@ func (c *Campaign) groupSent(g int, in Sent) {
 	c.touchedGroups[g] = true
 	grp.Frame, grp.Deadline = "", time.Time{}
 	grp.NextFCnt = max(grp.NextFCnt, in.FCnt+1)
+	if grp.Phase == GroupAsking {
+		lane := &c.spec.Lanes[c.groupLanes[g][grp.Lane]]
+		if by := in.At.Add(answerSpread(lane) + 2*answerMargin); by.After(grp.AnswersBy) {
+			grp.AnswersBy = by
+		}
+		grp.Lane++
+	}
 	if !c.head.Paused.IsZero() {
-		grp.Deadline = c.now // goes on with resume
+		grp.Deadline = c.patience(c.now) // goes on with resume
 		return
 	}
 	switch grp.Phase {
@@ -94,11 +101,6 @@ func (c *Campaign) groupSent(g int, in Sent) {
 		}
 		c.sendNext(g)
 	case GroupAsking:
-		lane := &c.spec.Lanes[c.groupLanes[g][grp.Lane]]
-		if by := in.At.Add(answerSpread(lane) + 2*answerMargin); by.After(grp.AnswersBy) {
-			grp.AnswersBy = by
-		}
-		grp.Lane++
 		c.askNextLane(g)
 	}
 }
@@ -252,7 +254,8 @@ func (c *Campaign) askGroup(g int) {
 // asked one by one.
 const maxAsked = 3
 
-// askNextLane asks the next lane that has silent devices; after the last one it waits for the answers.
+// askNextLane asks the next lane that has silent devices; after the last one it waits for
+// the answers, and then goes on.
 func (c *Campaign) askNextLane(g int) {
 	grp := &c.groups[g]
 	c.touchedGroups[g] = true
@@ -273,10 +276,11 @@ func (c *Campaign) askNextLane(g int) {
 			return
 		}
 	}
-	grp.Deadline = grp.AnswersBy
-	if grp.Deadline.IsZero() {
+	if !grp.AnswersBy.After(c.now) {
 		c.whatNow(g)
+		return
 	}
+	grp.Deadline = grp.AnswersBy
 }
 
 // poll asks the silent devices one by one.
