@@ -1,0 +1,119 @@
+package api
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+)
+
+const octets = "application/octet-stream"
+
+// contents registers upload and download. Both stream, which huma's own handlers
+// do not, so that only their description goes through huma.
+func (a *api) contents() {
+	id := &huma.Param{Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString}}
+	bytes := map[string]*huma.MediaType{octets: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}
+	one := a.huma.OpenAPI().Paths[Prefix+"/files/{id}"].Get.Responses["200"]
+	failure := a.huma.OpenAPI().Paths[Prefix+"/files/{id}"].Get.Responses["404"]
+
+	a.stream(&huma.Operation{OperationID: "upload-file", Method: http.MethodPut, Path: Prefix + "/files/{id}/content", Tags: []string{"files"},
+		Summary: "Upload the content of a file", Description: "Once: another content is another file. The same content again is no error.",
+		Parameters: []*huma.Param{id, {Name: "Content-Digest", In: "header", Description: "sha-256=:base64: (RFC 9530); a damaged content is refused",
+			Schema: &huma.Schema{Type: huma.TypeString}}},
+		RequestBody: &huma.RequestBody{Required: true, Content: bytes},
+		Responses:   map[string]*huma.Response{"200": one, "404": failure, "409": failure, "413": failure, "415": failure, "422": failure},
+	}, a.upload)
+	a.stream(&huma.Operation{OperationID: "download-file", Method: http.MethodGet, Path: Prefix + "/files/{id}/content", Tags: []string{"files"},
+		Summary: "Download the content of a file", Parameters: []*huma.Param{id},
+		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: bytes}, "404": failure},
+	}, a.download)
+}
+
+// stream registers a handler that answers by itself unless it returns an error.
+func (a *api) stream(op *huma.Operation, handle func(http.ResponseWriter, *http.Request) error) {
+	a.huma.OpenAPI().AddOperation(op)
+	a.huma.Adapter().Handle(op, func(ctx huma.Context) {
+		r, w := humago.Unwrap(ctx)
+		control := http.NewResponseController(w)
+		deadline := time.Now().Add(contentTime)
+		// A connection without deadlines, as in some tests, is no reason to refuse.
+		_ = errors.Join(control.SetReadDeadline(deadline), control.SetWriteDeadline(deadline))
+		if err := handle(w, r); err != nil {
+			writeProblem(w, problem(r.Context(), a.Log, err))
+		}
+	})
+}
+
+func (a *api) upload(w http.ResponseWriter, r *http.Request) error {
+	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != octets {
+		return newProblem(codeMediaType, "Send the bytes themselves as "+octets+".")
+	}
+	digest, err := contentDigest(r.Header.Values("Content-Digest"))
+	if err != nil {
+		return err
+	}
+	f, err := a.Service.Upload(r.Context(), r.PathValue("id"), body{r.Body}, digest)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprintf("%q", fmt.Sprint(f.Revision)))
+	return json.NewEncoder(w).Encode(showFile(f))
+}
+
+// body tells a broken connection from a mistake of the server.
+type body struct{ io.Reader }
+
+func (b body) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		err = newProblem(codeMalformed, "The content ended before it was complete. Send it again.")
+	}
+	return n, err
+}
+
+var sha256Digest = regexp.MustCompile(`(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):`)
+
+// contentDigest returns the SHA-256 of a Content-Digest header in hexadecimal, "" without one.
+func contentDigest(headers []string) (string, error) {
+	if len(headers) == 0 {
+		return "", nil
+	}
+	m := sha256Digest.FindStringSubmatch(strings.Join(headers, ","))
+	if m != nil {
+		if sum, err := base64.StdEncoding.DecodeString(m[1]); err == nil && len(sum) == 32 {
+			return hex.EncodeToString(sum), nil
+		}
+	}
+	return "", badParameter("header.Content-Digest", "has no SHA-256 digest", "write sha-256=:base64:")
+}
+
+func (a *api) download(w http.ResponseWriter, r *http.Request) error {
+	f, content, err := a.Service.Download(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = content.Close() }() // it was only read
+	w.Header().Set("Content-Type", octets)
+	w.Header().Set("Content-Length", fmt.Sprint(f.Size))
+	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.Name}))
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("ETag", `"`+f.SHA256+`"`)
+	if _, err := io.Copy(w, content); err != nil {
+		// Too late for a problem document: break off, so that nobody takes a part for the whole.
+		a.Log.WarnContext(r.Context(), "download broke off", "request_id", requestID(r.Context()), "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
