@@ -159,7 +159,8 @@ func (p *player) overTheAir(i int, pkg lorawan.PackageID, cmd lorawan.Command) (
 	return t.ParseUplink(t.FPort(pkg), payload)
 }
 
-// reach has every device answer well until one of them is in a stage, or all is over.
+// reach has every device answer well until all that are under way are in a stage, or all
+// is over. Who is there already waits for the others.
 func (p *player) reach(args []string) error {
 	p.quiet = true
 	p.silent = make(map[lorawan.EUI64]bool)
@@ -173,12 +174,12 @@ func (p *player) reach(args []string) error {
 		}
 		p.silent[dev] = true
 	}
-	there := func() bool { return p.c.Done() || args[0] != "end" && p.reached(args[0]) }
-	for n := 0; !there(); n++ {
+	p.goal = args[0]
+	for n := 0; !p.there(); n++ {
 		if n == 10_000 {
 			return fmt.Errorf("nobody ever gets to %s", args[0])
 		}
-		if !p.goodTurn(there) && !there() {
+		if !p.goodTurn() && !p.there() {
 			if p.wake.IsZero() {
 				return fmt.Errorf("nothing happens any more")
 			}
@@ -188,47 +189,58 @@ func (p *player) reach(args []string) error {
 	return nil
 }
 
-// reached tells if a device works in a stage.
-func (p *player) reached(stage string) bool {
-	h := p.c.Header()
-	for i := range p.spec.Devices {
-		d := p.c.Device(i)
-		if (d.Outcome == campaign.Active || d.Outcome == campaign.Stopping) && d.Stage.String() == stage {
-			for _, s := range h.Stages {
-				if s.Stage == d.Stage {
-					return !s.Opened.IsZero()
-				}
-			}
-			return true // of the clean-up
-		}
+// there tells if the goal of reach is reached.
+func (p *player) there() bool {
+	if p.c.Done() {
+		return true
 	}
-	return false
+	any := false
+	for i := range p.spec.Devices {
+		if o := p.c.Device(i).Outcome; o != campaign.Active && o != campaign.Stopping {
+			continue
+		}
+		if !p.waits(i) {
+			return false
+		}
+		any = true
+	}
+	return any
+}
+
+// waits tells if device i is at the goal, with its gate open.
+func (p *player) waits(i int) bool {
+	stages := p.c.Header().Stages
+	d := p.c.Device(i)
+	index := func(name string) int {
+		return slices.IndexFunc(stages, func(s campaign.StageState) bool { return s.Stage.String() == name })
+	}
+	goal, at := index(p.goal), index(d.Stage.String())
+	if goal < 0 || at < 0 { // of the clean-up
+		return d.Stage.String() == p.goal
+	}
+	return at >= goal && !stages[goal].Opened.IsZero()
 }
 
 // goodTurn has the network send one downlink, and its receivers answer. It tells if there
 // was anything to do.
-func (p *player) goodTurn(there func() bool) bool {
-	if i := slices.IndexFunc(p.queue, func(d campaign.Downlink) bool { return !p.silent[d.DevEUI] }); i >= 0 {
+func (p *player) goodTurn() bool {
+	waits := func(dev lorawan.EUI64) bool {
+		i := slices.IndexFunc(p.spec.Devices, func(m campaign.Member) bool { return m.DevEUI == dev })
+		return i >= 0 && (p.silent[dev] || p.waits(i))
+	}
+	if i := slices.IndexFunc(p.queue, func(d campaign.Downlink) bool { return !waits(d.DevEUI) }); i >= 0 {
 		d := p.remove(i)
 		p.pass(pace)
 		p.report(d)
-		if d.Group.IsZero() && !there() {
-			for k, m := range p.spec.Devices {
-				if m.DevEUI == d.DevEUI {
-					p.answer(k, d)
-				}
-			}
-			return true
-		}
-		for k := range p.spec.Devices {
-			if p.c.Device(k).Phase == campaign.PhaseAsked && !there() {
+		for k, m := range p.spec.Devices {
+			if !p.there() && (m.DevEUI == d.DevEUI || d.DevEUI.IsZero() && p.c.Device(k).Phase == campaign.PhaseAsked) {
 				p.answer(k, d)
 			}
 		}
 		return true
 	}
 	for k, m := range p.spec.Devices {
-		if p.c.Device(k).Phase == campaign.PhaseListening && !p.silent[m.DevEUI] {
+		if p.c.Device(k).Phase == campaign.PhaseListening && !waits(m.DevEUI) {
 			p.step(campaign.Heard{DevEUI: m.DevEUI, At: p.now})
 			return true
 		}

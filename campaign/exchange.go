@@ -178,10 +178,10 @@ func (c *Campaign) heard(in Heard) {
 	if !ok {
 		return
 	}
-	c.change(i, func(d *Device) { d.Heard = in.At })
 	if !c.started() {
 		return
 	}
+	c.change(i, func(d *Device) { d.Heard = in.At })
 	settled := false
 	for _, cmd := range in.Commands {
 		if v := c.judge(i, in, cmd); v.kind != ignored {

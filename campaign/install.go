@@ -78,7 +78,7 @@ func (c *Campaign) beginVersion(i int) {
 // onRebootTimeAns judges the answer to a reboot time, whichever stage set it.
 func (c *Campaign) onRebootTimeAns(i int, in Heard, ans firmware.DevRebootTimeAns) verdict {
 	d, t := &c.devices[i], c.traits(i)
-	if !outstanding(d) {
+	if !c.outstanding(i) {
 		return verdict{}
 	}
 	accepts := func(rebootTime uint32) bool {
@@ -107,7 +107,7 @@ func (c *Campaign) onRebootTimeAns(i int, in Heard, ans firmware.DevRebootTimeAn
 // onRebootCountdownAns judges the answer to a countdown.
 func (c *Campaign) onRebootCountdownAns(i int, ans firmware.DevRebootCountdownAns) verdict {
 	d := &c.devices[i]
-	if d.Stage != StageReboot || !outstanding(d) {
+	if d.Stage != StageReboot || !c.outstanding(i) {
 		return verdict{}
 	}
 	req := firmware.DevRebootCountdownReq{Countdown: uint32(rebootCountdown / time.Second)}
@@ -122,7 +122,7 @@ func (c *Campaign) onRebootCountdownAns(i int, ans firmware.DevRebootCountdownAn
 // onUpgradeImageAns judges what the device thinks of its image.
 func (c *Campaign) onUpgradeImageAns(i int, ans firmware.DevUpgradeImageAns) verdict {
 	d := &c.devices[i]
-	if d.Stage != StageUpgradeImage || !outstanding(d) {
+	if d.Stage != StageUpgradeImage || !c.outstanding(i) {
 		return verdict{}
 	}
 	switch ans.UpImageStatus {
@@ -146,7 +146,8 @@ func (c *Campaign) onVersionAns(i int, ans firmware.DevVersionAns) verdict {
 	if c.spec.Type != fleet.FOTACampaign || c.head.CleaningUp {
 		return verdict{}
 	}
-	asked := outstanding(d) && (d.Stage == StageVersion || d.Stage == StageReboot)
+	// While it is held, the device has answered, or may have rebooted: what it says now it says by itself.
+	asked := c.outstanding(i) && d.Phase != PhaseHolding && (d.Stage == StageVersion || d.Stage == StageReboot)
 	if firmware.VersionMatches(ans, c.spec.Firmware, !asked, c.traits(i).dialect()) {
 		return verdict{kind: verified, text: fmt.Sprintf("runs firmware %08x", c.spec.Firmware)}
 	}
@@ -158,7 +159,7 @@ func (c *Campaign) onVersionAns(i int, ans firmware.DevVersionAns) verdict {
 	}
 	c.change(i, func(d *Device) { d.Mismatches++ })
 	text := fmt.Sprintf("runs firmware %08x, not %08x", ans.FWVersion, c.spec.Firmware)
-	if d.Mismatches >= maxMismatches {
+	if d.Mismatches >= maxMismatches || d.Attempts >= c.spec.Policy.Attempts() {
 		return verdict{kind: refused, reason: ReasonVersionMismatch, text: text}
 	}
 	c.tellDevice(i, string(ReasonVersionMismatch), "%s; asked again later", text)

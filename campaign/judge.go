@@ -26,7 +26,7 @@ func (c *Campaign) judge(i int, in Heard, cmd lorawan.Command) verdict {
 	case fragmentation.FragDataBlockReceivedReq:
 		return c.onDataBlockReceived(i, ans)
 	case fragmentation.FragSessionDeleteAns:
-		return c.onCleanUpAns(i, StageDeleteSession)
+		return c.onFragSessionDeleteAns(i)
 	case firmware.DevRebootTimeAns:
 		return c.onRebootTimeAns(i, in, ans)
 	case firmware.DevRebootCountdownAns:

@@ -28,7 +28,7 @@ import (
 //	advance DURATION          time passes, timers fire
 //	wake [N]                  time passes until the next timer fires, N times
 //	run GROUP [N]             the network sends fragments, one per 2 s, until something else happens
-//	reach STAGE [without DEV...]  all devices answer well until one is in STAGE, or "end"
+//	reach STAGE [without DEV...]  devices answer well until all are in STAGE, or "end"
 //	reload                    the campaign is stored and loaded
 //	status                    prints where everyone is
 type player struct {
@@ -50,6 +50,7 @@ type player struct {
 	quiet    bool                // print what concerns the campaign as a whole only
 	fragment []campaign.Downlink // of a run, to be printed as ranges
 	inRun    bool
+	goal     string                 // of "reach"
 	silent   map[lorawan.EUI64]bool // "reach without"
 }
 

@@ -75,7 +75,9 @@ func perform(t *testing.T, blocks []block, reload bool) []string {
 		}
 		for _, line := range b.commands {
 			if err := p.do(line); err != nil {
-				t.Fatalf("%s: %v", line, err)
+				t.Errorf("%s: %v", line, err)
+				out[i] = p.print()
+				return out
 			}
 		}
 		out[i] = p.print()

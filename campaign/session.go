@@ -140,7 +140,7 @@ func (c *Campaign) mcSessionReq(i int) (lorawan.PackageID, []lorawan.Command, ve
 func (c *Campaign) onSessionAns(i int, in Heard, ans multicast.McClassCSessionAns) verdict {
 	d, t := &c.devices[i], c.traits(i)
 	grp := c.group(i)
-	if d.Stage != StageMcSession || !outstanding(d) || ans.McGroupID != mcGroupID {
+	if d.Stage != StageMcSession || !c.outstanding(i) || ans.McGroupID != mcGroupID {
 		return verdict{}
 	}
 	switch {
@@ -163,6 +163,9 @@ func (c *Campaign) onSessionAns(i int, in Heard, ans multicast.McClassCSessionAn
 // resync has device i correct its clock and asks again, if there is time for both.
 func (c *Campaign) resync(i int, reason Reason, text string) verdict {
 	d, t := &c.devices[i], c.traits(i)
+	if d.Phase == PhaseHolding {
+		return verdict{} // a second copy: the correction is on its way
+	}
 	if t.Packages.ClockSync == 0 {
 		return verdict{kind: refused, reason: reason, text: text + ", and it has no clock synchronisation package"}
 	}

@@ -52,7 +52,7 @@ func (c *Campaign) maxFCnt(g int) uint32 {
 // onMcGroupSetupAns judges the answer. A device that refuses the slot has no room for a group.
 func (c *Campaign) onMcGroupSetupAns(i int, ans multicast.McGroupSetupAns) verdict {
 	d := &c.devices[i]
-	if d.Stage != StageMcGroupSetup || !outstanding(d) || ans.McGroupID != mcGroupID {
+	if d.Stage != StageMcGroupSetup || !c.outstanding(i) || ans.McGroupID != mcGroupID {
 		return verdict{}
 	}
 	if ans.IDError {
@@ -62,9 +62,18 @@ func (c *Campaign) onMcGroupSetupAns(i int, ans multicast.McGroupSetupAns) verdi
 	return verdict{kind: passed}
 }
 
-// outstanding tells if the device was asked in its present stage: answers carry no
-// campaign id, and one from before the question proves nothing.
-func outstanding(d *Device) bool { return d.Attempts > 0 || d.Phase == PhaseAsked }
+// outstanding tells if device i was asked in its present stage: answers carry no campaign
+// id, and one from before the question proves nothing. What came in the same uplink as the
+// answer that led to the question cannot be about it.
+func (c *Campaign) outstanding(i int) bool {
+	d := &c.devices[i]
+	return d.Phase == PhaseAsked || d.Attempts > 1 || d.Attempts == 1 && !c.justAsked(d)
+}
+
+// justAsked tells if the command to d was queued at this very moment: it has not left yet.
+func (c *Campaign) justAsked(d *Device) bool {
+	return d.Phase == PhaseQueued && !c.now.After(d.Since)
+}
 
 // fragSessionSetupReq opens the fragmentation session on device i. A repetition is the
 // very same request: a new SessionCnt is for a new session only.
@@ -103,11 +112,14 @@ var replayJumps = [...]uint16{1, 16, 256}
 // onFragSessionSetupAns judges the answer.
 func (c *Campaign) onFragSessionSetupAns(i int, ans fragmentation.FragSessionSetupAns) verdict {
 	d, l := &c.devices[i], c.lane(i)
-	if d.Stage != StageFragSetup || !outstanding(d) || ans.FragIndex != l.FragIndex {
+	if d.Stage != StageFragSetup || !c.outstanding(i) || ans.FragIndex != l.FragIndex {
 		return verdict{}
 	}
 	switch {
 	case ans.SessionCntReplay:
+		if c.justAsked(d) {
+			return verdict{} // a second copy: the next counter is on its way
+		}
 		if d.Replays == len(replayJumps) || d.SessionCnt > 0xFFFF-replayJumps[d.Replays] {
 			return verdict{kind: refused, reason: ReasonFragReplay, text: fmt.Sprintf("SessionCnt %d is refused as a replay", d.SessionCnt)}
 		}
@@ -121,6 +133,9 @@ func (c *Campaign) onFragSessionSetupAns(i int, ans fragmentation.FragSessionSet
 	case ans.NotEnoughMemory:
 		return verdict{kind: refused, reason: ReasonFragMemory, text: fmt.Sprintf("the device cannot hold %d fragments of %d bytes", l.NbFrag, l.FragSize)}
 	case ans.FragIndexUnsupported:
+		if d.Phase == PhaseHolding {
+			return verdict{} // a second copy: the deletion is on its way
+		}
 		if d.Session {
 			return verdict{kind: refused, reason: ReasonFragIndex, text: fmt.Sprintf("the device has no fragmentation session %d", l.FragIndex)}
 		}
@@ -136,4 +151,12 @@ func (c *Campaign) onFragSessionSetupAns(i int, ans fragmentation.FragSessionSet
 	}
 	c.change(i, func(d *Device) { d.Session = true })
 	return verdict{kind: passed}
+}
+
+// onFragSessionDeleteAns takes the end of an old session: the new one can be set up now.
+func (c *Campaign) onFragSessionDeleteAns(i int) verdict {
+	if d := &c.devices[i]; d.Stage == StageFragSetup && d.Phase == PhaseHolding {
+		return verdict{kind: again}
+	}
+	return c.onCleanUpAns(i, StageDeleteSession)
 }

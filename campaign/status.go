@@ -25,7 +25,7 @@ func (c *Campaign) statusReq(i int) (lorawan.PackageID, []lorawan.Command, verdi
 // onStatusAns judges what device i says it has received.
 func (c *Campaign) onStatusAns(i int, ans fragmentation.FragSessionStatusAns) verdict {
 	d, l := &c.devices[i], c.lane(i)
-	if d.Stage != StageStatus || !outstanding(d) && d.Phase != PhaseIncomplete || ans.FragIndex != l.FragIndex {
+	if d.Stage != StageStatus || !c.outstanding(i) && d.Phase != PhaseIncomplete || ans.FragIndex != l.FragIndex {
 		return verdict{}
 	}
 	if ans.SessionDoesNotExist {

@@ -122,7 +122,7 @@ func (c *Campaign) cleanUpReq(i int) (lorawan.PackageID, []lorawan.Command, verd
 // onCleanUpAns takes any answer as proof: "there was nothing to delete" is as good as "deleted".
 func (c *Campaign) onCleanUpAns(i int, s Stage) verdict {
 	d := &c.devices[i]
-	if !c.head.CleaningUp || d.Outcome != Stopping || d.Stage != s || !outstanding(d) {
+	if !c.head.CleaningUp || d.Outcome != Stopping || d.Stage != s || !c.outstanding(i) {
 		return verdict{}
 	}
 	return verdict{kind: passed}
