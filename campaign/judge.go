@@ -2,6 +2,7 @@ package campaign
 
 import (
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/clocksync"
 	"github.com/starling-fuota/starling/lorawan/firmware"
 	"github.com/starling-fuota/starling/lorawan/fragmentation"
 	"github.com/starling-fuota/starling/lorawan/multicast"
@@ -11,6 +12,8 @@ import (
 // session, never by order: several can share an uplink, and any can come twice.
 func (c *Campaign) judge(i int, in Heard, cmd lorawan.Command) verdict {
 	switch ans := cmd.(type) {
+	case clocksync.AppTimeReq:
+		return c.onAppTimeReq(i, in, ans)
 	case multicast.McGroupSetupAns:
 		return c.onMcGroupSetupAns(i, ans)
 	case multicast.McClassBSessionAns:

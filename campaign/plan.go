@@ -346,6 +346,11 @@ func (p *planner) finishLanes() {
 			m.SessionCnt = p.SessionCnt(m.DevEUI, s.Lanes[m.Lane].FragIndex)
 		}
 	}
+	if s.Policy.FirstFragmentDelay == 0 {
+		for _, t := range s.Traits {
+			s.Policy.FirstFragmentDelay = max(s.Policy.FirstFragmentDelay, t.TimeTolerance)
+		}
+	}
 	for i := range s.Lanes {
 		l := &s.Lanes[i]
 		l.BlockAckDelay = blockAckDelay(members[i])

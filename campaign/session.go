@@ -18,16 +18,17 @@ const sessionGuard = 5 * time.Second
 // It is decided once: a device that is told later gets the same time or none.
 func (c *Campaign) fixSessions() {
 	for g := range c.groups {
-		c.fixSession(g)
+		start := c.spec.SessionStart
+		if start.IsZero() {
+			start = c.now.Add(c.sessionLead(g))
+		}
+		c.fixSession(g, start, c.sessionLength(g, c.allFrames(g)))
 	}
 }
 
-func (c *Campaign) fixSession(g int) {
+// fixSession gives group g a session from start on, of at least length.
+func (c *Campaign) fixSession(g int, start time.Time, length time.Duration) {
 	gs, grp := &c.spec.Groups[g], &c.groups[g]
-	start := c.spec.SessionStart
-	if start.IsZero() {
-		start = c.now.Add(c.sessionLead(g))
-	}
 	if gs.Class == fleet.ClassB {
 		// A class B session starts with a beacon. Rounding down would start it early.
 		start = lorawan.CeilBeacon(start)
@@ -35,7 +36,6 @@ func (c *Campaign) fixSession(g int) {
 		// The request carries whole seconds.
 		start = lorawan.TimeFromGPS(lorawan.GPSSeconds(start))
 	}
-	length := c.sessionLength(g)
 	if end := c.end(); !end.IsZero() && end.Sub(start) < length {
 		length = max(end.Sub(start), time.Second)
 	}
@@ -69,12 +69,8 @@ func (c *Campaign) sessionLead(g int) time.Duration {
 	return lead
 }
 
-// sessionLength is what the fragments of the group and the status rounds need, with half
-// as much again for frames that the network delays. Class C costs the device its battery
-// for as long as the session lasts, so no more than that.
-func (c *Campaign) sessionLength(g int) time.Duration {
-	var frames int
-	var spread time.Duration
+// allFrames returns how many fragments group g may have to send in all.
+func (c *Campaign) allFrames(g int) (frames int) {
 	for _, i := range c.groupLanes[g] {
 		l := &c.spec.Lanes[i]
 		switch l.Redundancy {
@@ -83,7 +79,17 @@ func (c *Campaign) sessionLength(g int) time.Duration {
 		default:
 			frames += int(l.NbFrag) + int(max(l.Coded, l.MaxCoded))
 		}
-		spread += answerSpread(l)
+	}
+	return frames
+}
+
+// sessionLength is what a number of fragments and the status rounds need, with half as
+// much again for frames that the network delays. Class C costs the device its battery for
+// as long as the session lasts, so no more than that.
+func (c *Campaign) sessionLength(g, frames int) time.Duration {
+	var spread time.Duration
+	for _, l := range c.groupLanes[g] {
+		spread += answerSpread(&c.spec.Lanes[l])
 	}
 	interval := max(c.spec.Groups[g].FrameInterval, c.spec.Policy.MulticastDelay)
 	rounds := time.Duration(c.spec.Policy.MaxRounds) * (spread + 2*answerMargin + 2*interval)
@@ -134,9 +140,10 @@ func (c *Campaign) mcSessionReq(i int) (lorawan.PackageID, []lorawan.Command, ve
 //	  | <-------------------------------- |   heard at H: H+S must be T, else its
 //	  | ForceDeviceResyncReq              |   receiver will be closed when we send
 //	  | --------------------------------> |
-//	  |        AppTimeReq                 |
-//	  | <-------------------------------- |   answered at once, campaign or not
-//	  | McClassCSessionReq start=T        |
+//	  |        AppTimeReq, three times    |
+//	  | <-------------------------------- |   answered at once, campaign or not; one with
+//	  |                                   |   the right time is as good as an answer
+//	  | McClassCSessionReq start=T        |   if none came
 func (c *Campaign) onSessionAns(i int, in Heard, ans multicast.McClassCSessionAns) verdict {
 	d, t := &c.devices[i], c.traits(i)
 	grp := c.group(i)
@@ -163,19 +170,33 @@ func (c *Campaign) onSessionAns(i int, in Heard, ans multicast.McClassCSessionAn
 // resync has device i correct its clock and asks again, if there is time for both.
 func (c *Campaign) resync(i int, reason Reason, text string) verdict {
 	d, t := &c.devices[i], c.traits(i)
-	if d.Phase == PhaseHolding {
-		return verdict{} // a second copy: the correction is on its way
-	}
 	if t.Packages.ClockSync == 0 {
 		return verdict{kind: refused, reason: reason, text: text + ", and it has no clock synchronisation package"}
 	}
 	if d.Attempts >= c.spec.Policy.Attempts() {
 		return verdict{kind: refused, reason: reason, text: text}
 	}
-	if !c.head.Paused.IsZero() {
-		return verdict{kind: again} // with resume; it will say the same then
-	}
 	c.tellDevice(i, string(reason), "%s: asked to synchronise its clock", text)
-	c.send(i, lorawan.ClockSync, 1, clocksync.ForceDeviceResyncReq{NbTransmissions: 1})
-	return verdict{kind: hold, until: c.now.Add(2*t.UplinkPeriod + answerMargin)}
+	c.send(i, lorawan.ClockSync, 1, clocksync.ForceDeviceResyncReq{NbTransmissions: resyncTransmissions})
+	c.change(i, func(d *Device) { d.ClockWrong = reason == ReasonClockWrong })
+	return verdict{kind: hold, until: c.now.Add(t.UplinkPeriod + answerMargin)}
+}
+
+// resyncTransmissions is how many AppTimeReq a device shall send: one to be corrected by,
+// one to show that it was, and one to lose.
+const resyncTransmissions = 3
+
+// onAppTimeReq looks at the clock of a device that accepted its session with a wrong one:
+// as soon as it is right, so is the start of the session.
+func (c *Campaign) onAppTimeReq(i int, in Heard, req clocksync.AppTimeReq) verdict {
+	d := &c.devices[i]
+	if d.Stage != StageMcSession || !d.ClockWrong {
+		return verdict{}
+	}
+	// The uplink itself takes up to three seconds.
+	off := in.At.Sub(lorawan.TimeFromGPS32(req.DeviceTime, in.At)).Abs()
+	if off > c.traits(i).TimeTolerance+3*time.Second {
+		return verdict{}
+	}
+	return verdict{kind: passed}
 }

@@ -96,8 +96,9 @@ type Device struct {
 	Complete   bool      `json:"complete,omitempty"`    // the device has the whole block
 	Received   uint16    `json:"received,omitempty"`    // as FragSessionStatusAns told
 	Missing    uint8     `json:"missing,omitempty"`
-	Loss       float64   `json:"loss,omitempty"`     // share of the first round that it lost
-	Firmware   uint32    `json:"firmware,omitempty"` // as DevVersionAns told
+	Loss       float64   `json:"loss,omitempty"`        // share of the first round that it lost
+	ClockWrong bool      `json:"clock_wrong,omitempty"` // accepted the session, by a clock that is off
+	Firmware   uint32    `json:"firmware,omitempty"`    // as DevVersionAns told
 	Mismatches int       `json:"mismatches,omitempty"`
 	RebootSet  bool      `json:"reboot_set,omitempty"`
 	RebootAt   time.Time `json:"reboot_at,omitzero"` // when it is expected to reboot
@@ -142,6 +143,7 @@ type Group struct {
 	Frame       string      `json:"frame,omitempty"`     // ID of the frame that is under way
 	Deadline    time.Time   `json:"deadline,omitzero"`   // when the present phase goes on by itself
 	NextFCnt    uint32      `json:"next_f_cnt"`          // next counter of the network, as far as known
+	Reopened    int         `json:"reopened,omitempty"`  // sessions after the first
 	Asked       int         `json:"asked,omitempty"`     // status requests over multicast in this round
 	AnswersBy   time.Time   `json:"answers_by,omitzero"` // when the answers to them should be in
 }

@@ -316,6 +316,8 @@ func (c *Campaign) whatNow(g int) {
 	case n.underWay > 0:
 		grp.Phase = GroupPolling
 		c.touchedGroups[g] = true
+	case n.incomplete > 0 && c.reopen(g):
+		// Its devices are told of the new session first.
 	default:
 		c.groupDone(g)
 	}
@@ -342,9 +344,11 @@ func (c *Campaign) groupDone(g int) {
 
 // moreFragments plans another round for group g and tells if there is one.
 func (c *Campaign) moreFragments(g int) bool {
-	if !c.sessionHolds(g, 2*c.spec.Groups[g].FrameInterval) {
-		return false
-	}
+	return c.sessionHolds(g, 2*c.spec.Groups[g].FrameInterval) && c.planRound(g)
+}
+
+// planRound extends the lanes of group g whose devices miss fragments and tells if there are any.
+func (c *Campaign) planRound(g int) bool {
 	more := false
 	for k, l := range c.groupLanes[g] {
 		if c.extendLane(&c.groups[g].Lanes[k], l) {
@@ -353,6 +357,35 @@ func (c *Campaign) moreFragments(g int) bool {
 	}
 	c.touchedGroups[g] = true
 	return more
+}
+
+// maxReopened is how many further sessions a group may have.
+const maxReopened = 3
+
+// reopen gives the devices of group g that still miss fragments another session, because
+// theirs is over. They keep what they have: their fragmentation session outlives the
+// multicast one.
+func (c *Campaign) reopen(g int) bool {
+	grp := &c.groups[g]
+	if grp.Reopened == maxReopened || !c.planRound(g) {
+		return false
+	}
+	grp.Reopened++
+	frames := 0
+	for _, ls := range grp.Lanes {
+		frames += max(ls.Last-ls.Next+1, 0)
+	}
+	c.fixSession(g, c.now.Add(c.sessionLead(g)), c.sessionLength(g, 2*frames))
+	grp.Phase, grp.Deadline = GroupArmed, grp.SessionTime.Add(c.spec.Policy.FirstFragmentDelay)
+	c.eachMember(g, func(i int, d *Device) {
+		if d.Stage == StageStatus && d.Phase == PhaseIncomplete {
+			c.change(i, func(d *Device) {
+				d.Stage, d.Phase, d.Attempts, d.ClockWrong = StageMcSession, PhaseWaiting, 0, false
+			})
+			c.begin(i)
+		}
+	})
+	return true
 }
 
 // extendLane plans another round of a lane.
