@@ -272,8 +272,15 @@ func (c *Campaign) notSent(in NotSent) {
 	}
 	if i, ok := c.deviceOf(in.ID, PhaseQueued); ok {
 		c.tellDevice(i, "network.not_sent", "command %s was not sent: %s", in.ID, in.Reason)
-		c.becomeHolding(i, c.now.Add(c.traits(i).UplinkPeriod))
+		c.becomeUnsent(i)
 	}
+}
+
+// becomeUnsent waits before the next attempt. The phase stays "queued", so that if this was
+// the last attempt the network gets the blame.
+func (c *Campaign) becomeUnsent(i int) {
+	again := c.patience(c.now.Add(c.traits(i).UplinkPeriod))
+	c.change(i, func(d *Device) { d.Frame, d.Deadline = "", again })
 }
 
 // deviceOf finds the device that waits in a phase for the downlink with this ID.
@@ -308,6 +315,9 @@ func (c *Campaign) joined(in Joined) {
 		return
 	}
 	c.tellDevice(i, string(ReasonRejoined), "joined again: its groups and sessions are gone, set up again")
+	if d.Phase == PhaseQueued {
+		c.out.FlushDevices = append(c.out.FlushDevices, in.DevEUI)
+	}
 	c.change(i, func(d *Device) {
 		d.Stage, d.Phase, d.Attempts = c.stages[0], PhaseWaiting, 0
 		d.SetUp, d.Session, d.RebootSet, d.Deadline, d.Heard = false, false, false, time.Time{}, c.now

@@ -93,7 +93,12 @@ func (c *Campaign) advance() {
 			c.openNext()
 			continue
 		}
-		if !c.settled(s) || !c.graceOver(s) {
+		if !c.settled(s) {
+			// A device came back: the late-answer time starts anew when it is through.
+			c.head.Stages[s].Grace = time.Time{}
+			return
+		}
+		if !c.graceOver(s) {
 			return
 		}
 		c.close(s)

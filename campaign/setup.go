@@ -133,8 +133,8 @@ func (c *Campaign) onFragSessionSetupAns(i int, ans fragmentation.FragSessionSet
 	case ans.NotEnoughMemory:
 		return verdict{kind: refused, reason: ReasonFragMemory, text: fmt.Sprintf("the device cannot hold %d fragments of %d bytes", l.NbFrag, l.FragSize)}
 	case ans.FragIndexUnsupported:
-		if d.Phase == PhaseHolding {
-			return verdict{} // a second copy: the deletion is on its way
+		if d.Phase == PhaseHolding || d.Outcome != Active {
+			return verdict{} // a second copy: the deletion is on its way; or too late
 		}
 		if d.Session {
 			return verdict{kind: refused, reason: ReasonFragIndex, text: fmt.Sprintf("the device has no fragmentation session %d", l.FragIndex)}
