@@ -327,25 +327,38 @@ func (c *Campaign) joined(in Joined) {
 
 // becomePassed moves device i to the next stage that concerns it.
 func (c *Campaign) becomePassed(i int) {
-	d := &c.devices[i]
-	from := d.Stage
+	if from := c.devices[i].Stage; c.next(from, i) < len(c.stages) {
+		c.tellDevice(i, "device.passed", "passed %s", from)
+	}
+	c.moveOn(i)
+}
+
+// next returns the index of the first stage after from that concerns device i.
+func (c *Campaign) next(from Stage, i int) int {
 	next := c.at(from) + 1
 	for next < len(c.stages) && c.skips(i, c.stages[next]) {
 		next++
 	}
-	flush := d.Phase == PhaseQueued
+	return next
+}
+
+// moveOn takes device i to its next stage, or to its end.
+func (c *Campaign) moveOn(i int) {
+	d := &c.devices[i]
+	next := c.next(d.Stage, i)
+	if d.Phase == PhaseQueued {
+		// The answer was to an earlier copy, or nobody waits for it any more: the command
+		// that is queued must not follow.
+		c.out.FlushDevices = append(c.out.FlushDevices, c.spec.Devices[i].DevEUI)
+		c.change(i, func(d *Device) { d.Phase = PhaseWaiting })
+	}
 	if next == len(c.stages) {
 		c.becomeDone(i)
 		return
 	}
-	c.tellDevice(i, "device.passed", "passed %s", from)
 	c.change(i, func(d *Device) {
 		d.Stage, d.Phase, d.Attempts, d.Deadline, d.Frame = c.stages[next], PhaseWaiting, 0, time.Time{}, ""
 	})
-	if flush {
-		// The answer was to an earlier copy: the one that is queued must not follow.
-		c.out.FlushDevices = append(c.out.FlushDevices, c.spec.Devices[i].DevEUI)
-	}
 	if next <= c.head.Gate {
 		c.begin(i)
 	}
@@ -374,12 +387,12 @@ func (c *Campaign) becomeVerified(i int, text string) {
 // becomeFailed gives device i up, or, in a clean-up, says that it could not be proven.
 func (c *Campaign) becomeFailed(i int, reason Reason, text string) {
 	d := &c.devices[i]
-	if d.Phase == PhaseQueued {
-		c.out.FlushDevices = append(c.out.FlushDevices, c.spec.Devices[i].DevEUI)
-	}
 	if d.Outcome == Stopping {
 		c.cleanUpFailed(i, reason, text)
 		return
+	}
+	if d.Phase == PhaseQueued {
+		c.out.FlushDevices = append(c.out.FlushDevices, c.spec.Devices[i].DevEUI)
 	}
 	text = fmt.Sprintf("%s: %s", d.Stage, text)
 	c.tellDevice(i, string(reason), "failed in %s", text)

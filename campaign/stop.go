@@ -44,10 +44,7 @@ func (c *Campaign) stop(in StopRequested) {
 	reached := make([]int, len(c.devices))
 	for i := range c.devices {
 		reached[i] = c.at(c.devices[i].Stage)
-	}
-	data := -1
-	if c.spec.Type != fleet.MCGroupCampaign {
-		data = c.at(StageData)
+		c.mayHold(i)
 	}
 
 	c.head.Status, c.head.Reason, c.head.Detail = fleet.Stopped, ReasonStopped, "stopped by "+in.By
@@ -62,7 +59,6 @@ func (c *Campaign) stop(in StopRequested) {
 		}
 		d.Frame, d.Deadline, d.Attempts = "", time.Time{}, 0
 		d.Phase = PhaseWaiting
-		d.Block = c.spec.Type == fleet.FOTACampaign && data >= 0 && reached[i] >= data
 		c.touched[i] = true
 		if d.Outcome == Verified || reached[i] > installing {
 			if d.Outcome == Active {
@@ -77,6 +73,23 @@ func (c *Campaign) stop(in StopRequested) {
 		if c.devices[i].Outcome == Stopping {
 			c.beginCleanUp(i)
 		}
+	}
+}
+
+// mayHold marks what device i may hold although it has not said so: it was asked, and the
+// answer may be lost; fragments were sent, and it may have heard them.
+func (c *Campaign) mayHold(i int) {
+	d := &c.devices[i]
+	asked := d.Attempts > 0
+	switch d.Stage {
+	case StageMcGroupSetup:
+		d.SetUp = d.SetUp || asked
+	case StageRebootTime:
+		d.RebootSet = d.RebootSet || asked
+	case StageFragSetup:
+		d.Session = d.Session || asked
+	case StageData, StageStatus, StageUpgradeImage:
+		d.Block = c.spec.Type == fleet.FOTACampaign && c.laneState(i).High > 0
 	}
 }
 
@@ -138,7 +151,7 @@ func (c *Campaign) cleanUpFailed(i int, reason Reason, text string) {
 		c.becomeStopped(i, ReasonCleanUp, "never heard again")
 		return
 	}
-	c.becomePassed(i)
+	c.moveOn(i)
 }
 
 // becomeStopped ends the clean-up of device i.
