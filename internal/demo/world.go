@@ -225,7 +225,7 @@ func (w *World) campaigns() []fleet.Campaign {
 	policy := fleet.CampaignPolicy{
 		// Nobody repairs a demo by hand: patience for links that lose nearly everything
 		// costs nothing in virtual time.
-		Retries: 40, MaxRounds: 12, MaxCodedPercent: 400,
+		Retries: 60, MaxRounds: 12, MaxCodedPercent: 400,
 	}
 	base := fleet.Campaign{DeviceSets: w.sets, Regions: w.regions, SuccessThreshold: 100, MaxDuration: 21 * 24 * time.Hour, Policy: policy}
 	groups, binary, fota := base, base, base
