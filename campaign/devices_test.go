@@ -163,6 +163,7 @@ func (p *player) overTheAir(i int, pkg lorawan.PackageID, cmd lorawan.Command) (
 // is over. Who is there already waits for the others.
 func (p *player) reach(args []string) error {
 	p.quiet = true
+	defer func() { p.quiet = false }()
 	p.silent = make(map[lorawan.EUI64]bool)
 	for k, name := range args[1:] {
 		if k == 0 {

@@ -79,7 +79,7 @@ func (c *Campaign) ask(i int) {
 	if d.Attempts >= c.spec.Policy.Attempts() {
 		reason, text := ReasonNoAnswer, "no answer to %d commands"
 		if d.Phase == PhaseQueued {
-			reason, text = ReasonNotSent, "the network server sent none of %d commands"
+			reason, text = ReasonNotSent, "the network server did not send the last of %d commands"
 		}
 		c.becomeFailed(i, reason, fmt.Sprintf(text, d.Attempts))
 		return
@@ -358,6 +358,9 @@ func (c *Campaign) moveOn(i int) {
 	}
 	c.change(i, func(d *Device) {
 		d.Stage, d.Phase, d.Attempts, d.Deadline, d.Frame = c.stages[next], PhaseWaiting, 0, time.Time{}, ""
+		if d.Outcome == Active {
+			d.Reason, d.Detail = ReasonNone, "" // of fragments that were missing
+		}
 	})
 	if next <= c.head.Gate {
 		c.begin(i)

@@ -249,7 +249,6 @@ func (p *player) reloaded() {
 
 // print returns what was said since the last time, and when the campaign wants to be woken.
 func (p *player) print() string {
-	p.quiet = false
 	if p.wake != p.shown {
 		p.shown = p.wake
 		if p.wake.IsZero() {
