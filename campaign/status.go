@@ -39,7 +39,7 @@ func (c *Campaign) onStatusAns(i int, ans fragmentation.FragSessionStatusAns) ve
 	if ans.MemoryError {
 		return verdict{kind: refused, reason: ReasonFragDecoder, text: fmt.Sprintf("the device lost more fragments than its decoder can repair (received %d, missing %d)", ans.NbFragReceived, ans.MissingFrag)}
 	}
-	lacks := unresolved(c.traits(i).StatusStyle, ans, int(l.NbFrag), c.laneState(i).High)
+	lacks := unresolved(c.traits(i).StatusStyle, ans, int(l.NbFrag), c.laneState(i).High, d.Loss > 0)
 	if lacks == 0 {
 		if ans.MICError && l.Version >= lorawan.V2 {
 			return verdict{kind: refused, reason: ReasonFragMIC, text: "the block is complete, but its MIC is wrong"}
@@ -63,21 +63,22 @@ const proofGap = 16
 
 // unresolved returns how many fragments the device still needs, as far as its stack's
 // answer can be trusted; 0 means complete. nbFrag is M, high the highest fragment number
-// that was sent.
+// that was sent, lossy tells that the device has reported losses before.
 //
 //	stack     NbFragReceived             MissingFrag                      so complete is
 //	spec      received                   still missing                    missing = 0
-//	lbm       last number - lost         right, but 1 after no loss       missing = 0, or received = M
+//	lbm       last number - lost         right, but 1 after no loss       missing = 0, or received = M at once
 //	loramac   last number that it took   ever lost, never falls           missing = 0, or the last number
 //	wl55v2                                                                stands still since proofGap
 //	zephyr    frames seen                max(M - seen, 0)                 all seen, or 7 beyond M
 //
 // (measured and read in the sources of these stacks)
-func unresolved(style fleet.StatusStyle, ans fragmentation.FragSessionStatusAns, nbFrag, high int) int {
+func unresolved(style fleet.StatusStyle, ans fragmentation.FragSessionStatusAns, nbFrag, high int, lossy bool) int {
 	received, missing := int(ans.NbFragReceived), int(ans.MissingFrag)
 	switch style {
 	case fleet.StatusLBM:
-		if received >= nbFrag && missing == 1 {
+		// After some losses the same two numbers can mean that one row is still missing.
+		if received == nbFrag && missing == 1 && !lossy {
 			return 0
 		}
 	case fleet.StatusLoRaMac, fleet.StatusWL55v2:
