@@ -1,0 +1,32 @@
+// Command starling is the FUOTA server and its command line.
+//
+//	starling serve            the server
+//	starling campaign list    the client; likewise device, set, group, region, file, profile, key
+//	starling version
+//
+// Exit codes are those of package cli.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/starling-fuota/starling/internal/cli"
+)
+
+// commands is the grammar of the command line: a field per command, run by its Run method.
+type commands struct {
+	Serve   serve   `cmd:"" help:"Run the server."`
+	Version version `cmd:"" help:"Show the version of this program."`
+	cli.Campaigns
+	cli.Objects
+}
+
+func main() {
+	// A second signal ends the program at once: stop gives signals their usual effect back.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	os.Exit(cli.Run(ctx, &commands{}, os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+}

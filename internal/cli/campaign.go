@@ -1,0 +1,293 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// Campaigns are the commands for campaigns.
+type Campaigns struct {
+	Campaign Campaign `cmd:"" help:"Campaigns."`
+}
+
+// Campaign is "campaign".
+type Campaign struct {
+	Connection
+	List     List                   `cmd:"" help:"List campaigns. Filters: name, id, type, status."`
+	Show     Show                   `cmd:"" help:"Show the settings of a campaign."`
+	Create   Create[campaignFields] `cmd:"" help:"Create a campaign."`
+	Update   Update[campaignFields] `cmd:"" help:"Change a campaign, until it is started."`
+	Archive  Archive                `cmd:"" help:"Take campaigns out of the lists."`
+	Start    order                  `cmd:"" help:"Start a campaign."`
+	Stop     order                  `cmd:"" help:"Stop a running campaign and clean up on its devices."`
+	Pause    order                  `cmd:"" help:"Keep a running campaign from sending."`
+	Resume   order                  `cmd:"" help:"Let a paused campaign go on."`
+	Progress campaignProgress       `cmd:"" help:"Show how far a campaign is."`
+	Devices  campaignDevices        `cmd:"" help:"List the devices of a started campaign."`
+	Timeline campaignTimeline       `cmd:"" help:"List what happened in a campaign."`
+	Watch    watch                  `cmd:"" help:"Follow a campaign until it ends."`
+}
+
+// AfterApply tells the commands below what they are about.
+func (x *Campaign) AfterApply(k *kong.Context) error {
+	x.Start.action, x.Stop.action, x.Pause.action, x.Resume.action = "start", "stop", "pause", "resume"
+	return x.bind(k, &noun{"campaigns", columns{"id", "name", "type", "status", "paused", "created", "started", "ended"}})
+}
+
+type campaignFields struct {
+	noSecrets
+	Name             *string    `json:"name,omitempty"`
+	Description      *string    `json:"description,omitempty"`
+	Type             *string    `json:"type,omitempty" help:"FOTA, BINARY or MCGROUP."`
+	DeviceSets       []string   `json:"device_sets,omitempty" name:"set" help:"Identifiers of device sets."`
+	Regions          []string   `json:"regions,omitempty" name:"region" help:"Identifiers of regions."`
+	FileID           *string    `json:"file_id,omitempty" name:"file" help:"Identifier of the file."`
+	RebootAt         *time.Time `json:"reboot_at,omitempty" help:"When devices reboot, such as 2026-03-01T02:00:00Z."`
+	SessionStart     *time.Time `json:"session_start,omitempty" help:"When the multicast session starts; none: computed."`
+	MaxDuration      *float64   `json:"max_duration_s,omitempty" help:"Seconds after which devices are back in class A."`
+	SuccessThreshold *float64   `json:"success_threshold,omitempty" help:"Percent of devices."`
+}
+
+type order struct {
+	ID     string `arg:"" help:"Identifier."`
+	Wait   bool   `help:"Follow the campaign until it ends."`
+	action string
+}
+
+// Run gives the order, and follows what becomes of it if asked to.
+func (o *order) Run(ctx context.Context, c *Client, n *noun, std *Streams) error {
+	raw, err := c.call(ctx, "POST", nil, map[string]string{"action": o.action}, n.path, o.ID, "actions")
+	if err != nil {
+		return err
+	}
+	if o.Wait {
+		return (&watch{ID: o.ID}).Run(ctx, c, std)
+	}
+	return c.show(std.Out, raw)
+}
+
+type campaignProgress struct {
+	ID string `arg:"" help:"Identifier."`
+}
+
+// Run writes the stages and how many devices are where.
+func (p *campaignProgress) Run(ctx context.Context, c *Client, n *noun, std *Streams) error {
+	raw, err := c.call(ctx, "GET", nil, nil, n.path, p.ID, "progress")
+	if err != nil {
+		return err
+	}
+	if c.Output == "json" {
+		return printJSON(std.Out, raw)
+	}
+	var parts struct {
+		Status string            `json:"status"`
+		Stages []json.RawMessage `json:"stages"`
+		Tally  []json.RawMessage `json:"tally"`
+	}
+	if err := json.Unmarshal(raw, &parts); err != nil {
+		return err
+	}
+	fmt.Fprintln(std.Out, parts.Status)
+	return errors.Join(
+		c.list(std.Out, columns{"position", "name", "status", "completed", "total", "started", "ended"}, parts.Stages),
+		c.list(std.Out, columns{"stage", "outcome", "reason", "devices"}, parts.Tally))
+}
+
+type campaignDevices struct {
+	ID      string `arg:"" help:"Identifier."`
+	Stage   string `help:"Only those in this stage."`
+	Outcome string `help:"Only those with this outcome."`
+	Reason  string `help:"Only those with this reason."`
+}
+
+// Run writes all pages.
+func (d *campaignDevices) Run(ctx context.Context, c *Client, n *noun, std *Streams) error {
+	query := url.Values{"stage": {d.Stage}, "outcome": {d.Outcome}, "reason": {d.Reason}}
+	items, err := c.pages(ctx, query, 0, n.path, d.ID, "devices")
+	if err != nil {
+		return err
+	}
+	return c.list(std.Out, columns{"dev_eui", "stage", "outcome", "reason", "at"}, items)
+}
+
+type campaignTimeline struct {
+	ID     string `arg:"" help:"Identifier."`
+	Device string `help:"Only what is about this DevEUI."`
+}
+
+// Run writes the whole timeline.
+func (t *campaignTimeline) Run(ctx context.Context, c *Client, n *noun, std *Streams) error {
+	query := url.Values{"limit": {"1000"}, "dev_eui": {t.Device}}
+	var items []json.RawMessage
+	for {
+		raw, err := c.call(ctx, "GET", query, nil, n.path, t.ID, "timeline")
+		if err != nil {
+			return err
+		}
+		var page struct {
+			Items []json.RawMessage `json:"items"`
+		}
+		if err := json.Unmarshal(raw, &page); err != nil {
+			return err
+		}
+		if len(page.Items) == 0 {
+			return c.list(std.Out, timelineColumns, items)
+		}
+		items = append(items, page.Items...)
+		var last struct {
+			Seq json.Number `json:"seq"`
+		}
+		if err := json.Unmarshal(items[len(items)-1], &last); err != nil {
+			return err
+		}
+		query.Set("after", last.Seq.String())
+	}
+}
+
+var timelineColumns = columns{"seq", "at", "code", "dev_eui", "group", "text"}
+
+type watch struct {
+	ID string `arg:"" help:"Identifier."`
+}
+
+// reconnectAfter is how long watch waits before it tries again.
+const reconnectAfter = time.Second
+
+// maxBroken is how many connections in a row may bring nothing.
+const maxBroken = 10
+
+// Run writes one line per event until the campaign has ended. A broken connection is
+// taken up where it broke.
+func (w *watch) Run(ctx context.Context, c *Client, std *Streams) error {
+	follow := follower{client: c, out: std.Out, id: w.ID}
+	for broken := 0; ; {
+		before := follow.lines
+		err := follow.once(ctx)
+		var p *Problem
+		switch {
+		case follow.status == "SUCCEEDED":
+			return nil
+		case follow.status == "FAILED" || follow.status == "STOPPED":
+			return fmt.Errorf("%w: it is %s", errUnsuccessful, follow.status)
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.As(err, &p):
+			return err
+		}
+		if broken++; follow.lines > before {
+			broken = 0
+		}
+		if broken >= maxBroken || follow.lines == 0 && err != nil {
+			return err
+		}
+		fmt.Fprintln(std.Err, "starling: the connection broke, trying again")
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(reconnectAfter):
+		}
+	}
+}
+
+// follower reads the event stream of a campaign.
+type follower struct {
+	client *Client
+	out    io.Writer
+	id     string
+	last   string // event id to continue after
+	status string // of the campaign
+	lines  int
+}
+
+// once reads one connection to its end.
+func (f *follower) once(ctx context.Context) error {
+	req, err := f.client.request(ctx, "GET", nil, nil, "campaigns", f.id, "events")
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Accept", "text/event-stream")
+	if f.last != "" {
+		req.Header.Set("Last-Event-ID", f.last)
+	}
+	res, err := f.client.send(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }()
+	var event, id, data string
+	lines := bufio.NewScanner(res.Body)
+	lines.Buffer(nil, 4<<20)
+	for lines.Scan() {
+		field, value, _ := strings.Cut(lines.Text(), ":")
+		value = strings.TrimPrefix(value, " ")
+		switch field {
+		case "event":
+			event = value
+		case "id":
+			id = value
+		case "data":
+			data += value
+		case "": // the end of an event
+			if data != "" {
+				if err := f.show(event, data); err != nil {
+					return err
+				}
+			}
+			if id != "" {
+				f.last = id
+			}
+			event, id, data = "", "", ""
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return err
+	}
+	return io.ErrUnexpectedEOF // unless the status says that the campaign has ended
+}
+
+// show writes an event as a line.
+func (f *follower) show(event, data string) error {
+	obj, err := object([]byte(data))
+	if err != nil {
+		return err
+	}
+	f.lines++
+	if event == "progress" {
+		f.status, _ = obj["status"].(string)
+	}
+	switch {
+	case event == "heartbeat":
+		return nil
+	case f.client.Output == "json":
+		_, err = fmt.Fprintf(f.out, "{\"event\":%q,\"data\":%s}\n", event, data)
+	case event == "timeline":
+		_, err = fmt.Fprintln(f.out, cell(obj["at"]), cell(obj["code"]), cell(obj["dev_eui"]), cell(obj["text"]))
+	case event == "progress":
+		_, err = fmt.Fprintln(f.out, strings.TrimSpace(progressLine(obj)))
+	}
+	return err
+}
+
+// progressLine sums a progress up.
+func progressLine(obj map[string]any) string {
+	line := cell(obj["status"])
+	if obj["paused"] == true {
+		line += " (paused)"
+	}
+	stages, _ := obj["stages"].([]any)
+	for _, s := range stages {
+		if stage, ok := s.(map[string]any); ok {
+			line += fmt.Sprintf("  %s %s %s/%s", cell(stage["name"]), cell(stage["status"]), cell(stage["completed"]), cell(stage["total"]))
+		}
+	}
+	return line
+}

@@ -1,0 +1,155 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+)
+
+// File is "file".
+type File struct {
+	Connection
+	List     List               `cmd:"" help:"List files. Filters: name, id, type, profile_id."`
+	Show     Show               `cmd:"" help:"Show a file."`
+	Create   createFile         `cmd:"" help:"Create a file and upload its content."`
+	Update   Update[fileFields] `cmd:"" help:"Change what is known about a file."`
+	Upload   upload             `cmd:"" help:"Give a file its content, once."`
+	Download download           `cmd:"" help:"Get the content of a file."`
+	Archive  Archive            `cmd:"" help:"Take files out of the lists."`
+}
+
+// AfterApply tells the commands below what they are about.
+func (f *File) AfterApply(k *kong.Context) error {
+	return f.bind(k, &noun{"files", columns{"id", "name", "type", "version", "base_version", "size", "profile_id", "uploaded_at"}})
+}
+
+type fileFields struct {
+	noSecrets
+	Name            *string `json:"name,omitempty"`
+	Description     *string `json:"description,omitempty"`
+	Type            *string `json:"type,omitempty" help:"binary, firmware or delta."`
+	BaseVersion     *string `json:"base_version,omitempty" help:"Delta: what the device must run."`
+	Version         *string `json:"version,omitempty" help:"What the device runs afterwards."`
+	ProfileID       *string `json:"profile_id,omitempty" name:"profile" help:"Identifier of the device profile."`
+	Library         *string `json:"library,omitempty" help:"smart_delta or other."`
+	SmartDeltaKeyID *string `json:"smart_delta_key_id,omitempty" name:"key" help:"Identifier of the smart delta key."`
+	Descriptor      *string `json:"descriptor,omitempty" help:"8 hexadecimal digits; none: made from the version."`
+}
+
+type createFile struct {
+	Content string     `arg:"" optional:"" help:"File to upload; none: metadata only."`
+	Fields  fileFields `embed:""`
+	From
+}
+
+// Run creates the file, uploads its content and writes what is known about it.
+func (cr *createFile) Run(ctx context.Context, c *Client, n *noun, std *Streams) error {
+	if cr.Content != "" {
+		// Looked at first: better no file than one without its content.
+		if _, err := os.Stat(cr.Content); err != nil {
+			return fmt.Errorf("%w: %w", ErrUsage, err)
+		}
+	}
+	body, err := cr.body(std, cr.Fields)
+	if err != nil {
+		return err
+	}
+	raw, err := c.call(ctx, "POST", nil, body, n.path)
+	if err != nil {
+		return err
+	}
+	if cr.Content != "" {
+		var made struct {
+			ID string `json:"id"`
+		}
+		if err := json.Unmarshal(raw, &made); err != nil {
+			return err
+		}
+		if raw, err = c.upload(ctx, made.ID, cr.Content); err != nil {
+			return fmt.Errorf("the file is there, but without its content; repeat \"starling file upload %s %s\": %w", made.ID, cr.Content, err)
+		}
+	}
+	return c.show(std.Out, raw)
+}
+
+type upload struct {
+	ID      string `arg:"" help:"Identifier."`
+	Content string `arg:"" help:"File to upload."`
+}
+
+// Run uploads the content.
+func (u *upload) Run(ctx context.Context, c *Client, std *Streams) error {
+	raw, err := c.upload(ctx, u.ID, u.Content)
+	if err != nil {
+		return err
+	}
+	return c.show(std.Out, raw)
+}
+
+// upload sends the content of a local file with its digest. It takes as long as it takes.
+func (c *Client) upload(ctx context.Context, id, name string) (json.RawMessage, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	defer func() { _ = f.Close() }() // it is only read
+	digest := sha256.New()
+	size, err := io.Copy(digest, f)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	req, err := c.request(ctx, "PUT", nil, f, "files", id, "content")
+	if err != nil {
+		return nil, err
+	}
+	req.ContentLength = size
+	req.Header.Set("Content-Type", "application/octet-stream")
+	req.Header.Set("Content-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(digest.Sum(nil))+":")
+	res, err := c.send(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	return io.ReadAll(res.Body)
+}
+
+type download struct {
+	ID string `arg:"" help:"Identifier."`
+	To string `arg:"" optional:"" help:"File to write, which must not exist; none: standard output."`
+}
+
+// Run writes the content.
+func (d *download) Run(ctx context.Context, c *Client, std *Streams) error {
+	req, err := c.request(ctx, "GET", nil, nil, "files", d.ID, "content")
+	if err != nil {
+		return err
+	}
+	res, err := c.send(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }()
+	if d.To == "" {
+		_, err := io.Copy(std.Out, res.Body)
+		return err
+	}
+	f, err := os.OpenFile(d.To, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	_, err = io.Copy(f, res.Body)
+	if err = errors.Join(err, f.Close()); err != nil {
+		err = errors.Join(err, os.Remove(d.To)) // a part is no file
+	}
+	return err
+}
