@@ -35,7 +35,7 @@ func (e *Engine) settle(ctx context.Context) {
 }
 
 func (e *Engine) settleRun(ctx context.Context, r *run, idle bool) (refused bool, err error) {
-	if idle || len(r.batch.rec.Outbox) > 0 || r.batch.steps >= maxBatch || r.c.Done() {
+	if idle || len(r.batch.rec.Outbox) > 0 || r.batch.due(e.source.Now()) || r.c.Done() {
 		if err := e.commit(ctx, r); err != nil {
 			return false, err
 		}
@@ -43,18 +43,29 @@ func (e *Engine) settleRun(ctx context.Context, r *run, idle bool) (refused bool
 	if len(r.outbox) > 0 && !r.lost && !r.retryAt.After(e.source.Now()) {
 		refused = e.sendAll(ctx, r)
 	}
-	if len(r.marks) > 0 && (idle || r.c.Done()) {
-		if err := e.store.MarkSent(ctx, r.id, r.marks...); err != nil {
-			// They would go out twice after a reload, which every receiver can take.
-			r.lost = true
-			return refused, fmt.Errorf("mark %d frames as sent: %w", len(r.marks), err)
+	if idle || r.c.Done() {
+		if err := e.mark(ctx, r); err != nil {
+			return refused, err
 		}
-		r.marks = nil
 	}
 	if r.c.Done() && r.batch.steps == 0 && len(r.outbox) == 0 && len(r.marks) == 0 {
 		e.forget(r)
 	}
 	return refused, nil
+}
+
+// mark stores which frames have gone out.
+func (e *Engine) mark(ctx context.Context, r *run) error {
+	if len(r.marks) == 0 || r.lost {
+		return nil
+	}
+	if err := e.store.MarkSent(ctx, r.id, r.marks...); err != nil {
+		// They would go out twice after a reload, which every receiver can take.
+		r.lost = true
+		return fmt.Errorf("mark %d frames as sent: %w", len(r.marks), err)
+	}
+	r.marks = nil
+	return nil
 }
 
 // sendAll empties the outbox of one campaign and tells if a frame was refused. That a

@@ -85,23 +85,48 @@ func New(cfg Config) *Engine {
 func (e *Engine) Run(ctx context.Context) error {
 	defer close(e.done)
 	if err := e.loadAll(ctx); err != nil {
-		return err
+		return orNil(ctx, err)
 	}
+	defer e.drain(ctx)
 	for {
 		e.reloadLost(ctx)
 		e.settle(ctx)
 		events, err := e.source.Wait(ctx, e.nextWake())
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("network: %w", err)
+		if err != nil || ctx.Err() != nil {
+			return orNil(ctx, err)
 		}
 		for _, ev := range events {
 			e.handle(ctx, ev)
 		}
 		e.serveRequests(ctx)
 		e.fireTimers()
+	}
+}
+
+// orNil returns nil if ctx has ended: then errors only say that it has.
+func orNil(ctx context.Context, err error) error {
+	if ctx.Err() != nil || err == nil {
+		return nil
+	}
+	return fmt.Errorf("engine: %w", err)
+}
+
+// drainPatience is how long a stopping engine tries to store what it knows.
+const drainPatience = 5 * time.Second
+
+// drain stores what has been stepped and sent, so that a restart need not learn or send it
+// again. A crash skips this, which costs some repetitions and nothing else.
+func (e *Engine) drain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainPatience)
+	defer cancel()
+	for _, r := range e.runs {
+		if err := e.commit(ctx, r); err != nil {
+			e.log.Warn("not stored before the end", "campaign", r.id, "err", err)
+			continue
+		}
+		if err := e.mark(ctx, r); err != nil {
+			e.log.Warn("not marked before the end", "campaign", r.id, "err", err)
+		}
 	}
 }
 
@@ -141,7 +166,11 @@ func (e *Engine) fireTimers() {
 func (e *Engine) nextWake() time.Time {
 	var at time.Time
 	for _, r := range e.runs {
-		for _, t := range []time.Time{r.wakeAt, r.retryAt} {
+		due := []time.Time{r.wakeAt, r.retryAt}
+		if r.batch.steps > 0 {
+			due = append(due, r.batch.since.Add(maxBatchAge))
+		}
+		for _, t := range due {
 			if !t.IsZero() && (at.IsZero() || t.Before(at)) {
 				at = t
 			}

@@ -5,20 +5,25 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/starling-fuota/starling/campaign"
 	"github.com/starling-fuota/starling/device"
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/engine"
+	"github.com/starling-fuota/starling/internal/network"
 	"github.com/starling-fuota/starling/internal/network/simulated"
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/internal/store/sqlite"
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/firmware"
 	"github.com/starling-fuota/starling/lorawan/region"
 	"github.com/starling-fuota/starling/sim"
 )
@@ -36,6 +41,7 @@ type world struct {
 	file  fleet.File
 	ended chan engine.Progress
 	stop  func()
+	watch func(engine.Progress) // called on the engine's goroutine
 }
 
 func newWorld(t *testing.T, cfg sim.FleetConfig, imageSize int) *world {
@@ -56,7 +62,7 @@ func newWorld(t *testing.T, cfg sim.FleetConfig, imageSize int) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, store: st, net: simulated.New(simNet, time.Now), fleet: fl, ended: make(chan engine.Progress, 16)}
+	w := &world{t: t, store: st, net: simulated.New(simNet, time.Now), fleet: fl, ended: make(chan engine.Progress, 16), watch: func(engine.Progress) {}}
 	w.image = make([]byte, imageSize)
 	rng := rand.New(rand.NewPCG(1, 2))
 	for i := range w.image {
@@ -119,11 +125,57 @@ func (w *world) populate() {
 	must(w.store.Files().Create(ctx, &w.file))
 }
 
+// mortal is a network on which the process dies after some waits: what it had not
+// committed by then is gone, and the network goes on without it.
+type mortal struct {
+	*simulated.Network
+	waits int // left; negative: immortal
+	die   func()
+}
+
+func (m *mortal) Wait(ctx context.Context, until time.Time) ([]network.Event, error) {
+	if m.waits == 0 {
+		m.die()
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	m.waits--
+	return m.Network.Wait(ctx, until)
+}
+
+// grave is the store of a dead process: nothing reaches it any more.
+type grave struct {
+	store.Store
+	dead atomic.Bool
+}
+
+var errDead = errors.New("the process is dead")
+
+func (g *grave) CommitStep(ctx context.Context, step store.Step) error {
+	if g.dead.Load() {
+		return errDead
+	}
+	return g.Store.CommitStep(ctx, step)
+}
+
+func (g *grave) MarkSent(ctx context.Context, campaignID string, sent ...store.Sent) error {
+	if g.dead.Load() {
+		return errDead
+	}
+	return g.Store.MarkSent(ctx, campaignID, sent...)
+}
+
 // run starts an engine over the store, as a process does.
-func (w *world) run() {
+func (w *world) run() { w.runFor(-1, func() {}) }
+
+// runFor starts an engine that dies after some waits; died is called then.
+func (w *world) runFor(waits int, died func()) {
+	stored := &grave{Store: w.store}
+	source := &mortal{Network: w.net, waits: waits, die: func() { stored.dead.Store(true); died() }}
 	w.eng = engine.New(engine.Config{
-		Store: w.store, Adapter: w.net, Source: w.net, Log: slog.New(slog.NewTextHandler(testWriter{w.t}, nil)),
+		Store: stored, Adapter: w.net, Source: source, Log: slog.New(slog.NewTextHandler(testWriter{w.t}, nil)),
 		Publish: func(p engine.Progress) {
+			w.watch(p)
 			if p.Status.Ended() && !p.CleaningUp {
 				w.ended <- p
 			}
@@ -165,7 +217,7 @@ func (w *world) wait() engine.Progress {
 	select {
 	case p := <-w.ended:
 		return p
-	case <-time.After(time.Minute):
+	case <-time.After(time.Minute): // of real time: virtual days take a second
 		w.t.Fatal("no campaign has ended within a minute")
 		return engine.Progress{}
 	}
@@ -210,11 +262,145 @@ func TestFleetRunsWhatItWasSent(t *testing.T) {
 	w := newWorld(t, sim.FleetConfig{Devices: 20, Seed: 3, Up: loss, Down: loss}, 8000)
 	w.start(fleet.Campaign{ID: "c1", Name: "c1", Type: fleet.FOTACampaign, SuccessThreshold: 100, Policy: fleet.CampaignPolicy{Retries: 30}})
 	p := w.wait()
-	if p.Status != fleet.Succeeded || p.Verified != 20 {
-		w.timeline("c1")
-		t.Fatalf("ended %s with %d verified: %s", p.Status, p.Verified, p.Detail)
-	}
+	w.mustSucceed(p, 20)
 	w.verify()
-	t.Logf("took %s, %d fragments (%d coded), %d unicast", p.Ended.Sub(p.Started), p.FragmentsSent, p.CodedSent, p.UnicastSent)
-	_ = campaign.ReasonNone
+	devices, err := w.store.Devices().FindAll(t.Context(), w.euis())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range devices {
+		if d.Firmware.String() != "2.0.0.0" {
+			t.Errorf("the store says that %s runs %s", d.DevEUI, d.Firmware)
+		}
+	}
+}
+
+// mustSucceed fails the test, with what happened, if a campaign has not verified everyone.
+func (w *world) mustSucceed(p engine.Progress, devices int) {
+	w.t.Helper()
+	if p.Status != fleet.Succeeded || p.Verified != devices {
+		w.timeline(p.CampaignID)
+		w.t.Fatalf("campaign %s ended %s with %d of %d verified: %s", p.CampaignID, p.Status, p.Verified, devices, p.Detail)
+	}
+}
+
+func (w *world) euis() []lorawan.EUI64 {
+	var euis []lorawan.EUI64
+	for _, d := range w.fleet.Devices {
+		euis = append(euis, d.DevEUI)
+	}
+	return euis
+}
+
+// A process that is killed again and again, at any point, brings its campaign to the
+// same end: nothing is lost, no counter goes back, and the devices run the file.
+func TestKilledAnywhereTheCampaignEndsRight(t *testing.T) {
+	for seed := range uint64(8) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			loss := sim.Independent{P: 0.15}
+			w := newWorld(t, sim.FleetConfig{Devices: 10, Seed: seed, Up: loss, Down: loss, Mix: []sim.Model{sim.Standard, v1Model()}}, 6000)
+			w.start(fleet.Campaign{ID: "c1", Name: "c1", Type: fleet.FOTACampaign, SuccessThreshold: 100, Policy: fleet.CampaignPolicy{Retries: 30}})
+			rng := rand.New(rand.NewPCG(seed, 9))
+			var fcnt uint32
+			deaths := 0
+			for ended := false; !ended; {
+				w.stop()
+				fcnt = w.counterAtLeast(fcnt)
+				died := make(chan struct{})
+				w.runFor(1+rng.IntN(120), sync.OnceFunc(func() { close(died) }))
+				select {
+				case <-died:
+					deaths++
+				case p := <-w.ended:
+					w.mustSucceed(p, 10)
+					ended = true
+				case <-time.After(time.Minute):
+					t.Fatal("neither died nor ended within a minute")
+				}
+			}
+			w.verify()
+			t.Logf("%d deaths", deaths)
+			if deaths < 3 {
+				t.Errorf("only %d deaths: too few to show anything", deaths)
+			}
+		})
+	}
+}
+
+// counterAtLeast returns the group's stored counter and checks that it has not gone back.
+func (w *world) counterAtLeast(before uint32) uint32 {
+	w.t.Helper()
+	g, err := w.store.Groups().Find(w.t.Context(), lorawan.EUI64{0xfe, 1})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if g.FCntDown < before {
+		w.t.Errorf("group counter went back from %d to %d", before, g.FCntDown)
+	}
+	return g.FCntDown
+}
+
+// v1Model is a device with the first version of every package.
+func v1Model() sim.Model {
+	m := sim.Standard
+	m.Config.Packages = device.Packages{ClockSync: lorawan.V1, McSetup: lorawan.V1, Fragmentation: lorawan.V1, FirmwareMgmt: lorawan.V1}
+	return m
+}
+
+// A campaign that is stopped in the middle of its fragments takes back what it has done
+// on the devices, and says so of each.
+func TestStopCleansUpOnDevices(t *testing.T) {
+	loss := sim.Independent{P: 0.1}
+	w := newWorld(t, sim.FleetConfig{Devices: 8, Seed: 5, Up: loss, Down: loss}, 20000)
+	stopped := make(chan error, 2)
+	var once sync.Once
+	w.watch = func(p engine.Progress) {
+		if p.FragmentsSent > 0 {
+			once.Do(func() {
+				go func() {
+					stopped <- w.eng.Stop(t.Context(), "c1")
+					err := w.eng.Stop(t.Context(), "c1") // again: harmless
+					if errors.Is(err, engine.ErrNotRunning) {
+						err = nil
+					}
+					stopped <- err
+				}()
+			})
+		}
+	}
+	w.start(fleet.Campaign{ID: "c1", Name: "c1", Type: fleet.FOTACampaign, SuccessThreshold: 100, Policy: fleet.CampaignPolicy{Retries: 30}})
+	p := w.wait()
+	for range 2 {
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+	}
+	if p.Status != fleet.Stopped {
+		t.Fatalf("status %s, want STOPPED", p.Status)
+	}
+	rows, err := w.store.DeviceProgress(t.Context(), "c1", store.ProgressQuery{Outcome: "stopped"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows.Items) != 8 {
+		w.timeline("c1")
+		t.Fatalf("%d of 8 devices are stopped", len(rows.Items))
+	}
+	w.net.Inspect(func(n *sim.Network) {
+		for _, row := range rows.Items {
+			st := n.Device(row.DevEUI).Status()
+			if st.Groups > 0 || st.FragSession || st.ImageStatus != firmware.ImageNone {
+				t.Errorf("device %s still has %d groups, a fragmentation session: %t, an image: %s", row.DevEUI, st.Groups, st.FragSession, st.ImageStatus)
+			}
+		}
+	})
+}
+
+func TestUnknownDevicesAreLeftAlone(t *testing.T) {
+	w := newWorld(t, sim.FleetConfig{Devices: 2, Seed: 5}, 100)
+	w.stop() // its goroutine would be in the way
+	err := w.eng.HandleUplink(t.Context(), network.Event{Kind: network.Uplink, DevEUI: lorawan.EUI64{1}, FPort: 202, Payload: []byte{1, 0, 0, 0, 0, 16}})
+	if err != nil {
+		t.Errorf("an uplink of an unknown device is an error: %v", err)
+	}
 }

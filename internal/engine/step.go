@@ -45,14 +45,24 @@ func isQuiet(out campaign.Output) bool {
 // transaction: no byte of theirs has left yet, so nobody can tell them from one.
 type batch struct {
 	steps   int
-	visible bool // something that watchers should see at once
+	since   time.Time // of the first step
+	visible bool      // something that watchers should see at once
 	rec     store.Step
 	devices map[lorawan.EUI64]int // rows of rec by device: the latest state is enough
 	groups  map[lorawan.EUI64]int
 }
 
-// maxBatch is how many steps may wait for a commit.
-const maxBatch = 256
+// A batch is committed at the latest when it holds maxBatch steps or is maxBatchAge old:
+// that is what a crash can make the campaign forget.
+const (
+	maxBatch    = 256
+	maxBatchAge = time.Minute
+)
+
+// due tells if the batch has waited long enough.
+func (b *batch) due(now time.Time) bool {
+	return b.steps >= maxBatch || b.steps > 0 && !now.Before(b.since.Add(maxBatchAge))
+}
 
 // collect adds the output of a step to the batch.
 func (r *run) collect(now time.Time, out campaign.Output, more also) error {
@@ -60,7 +70,9 @@ func (r *run) collect(now time.Time, out campaign.Output, more also) error {
 	if b.devices == nil {
 		b.devices, b.groups, b.rec.GroupFCnt = map[lorawan.EUI64]int{}, map[lorawan.EUI64]int{}, map[lorawan.EUI64]uint32{}
 	}
-	b.steps++
+	if b.steps++; b.steps == 1 {
+		b.since = now
+	}
 	b.rec.At = now
 	for _, i := range out.Devices {
 		if err := r.collectDevice(now, i); err != nil {
