@@ -119,7 +119,7 @@ func (p Progress) Devices() (n int) {
 	return n
 }
 
-// Progress returns how far a campaign is.
+// Progress returns how far a campaign is. The slices are shared: read them only.
 func (s *Service) Progress(ctx context.Context, campaignID string) (p Progress, err error) {
 	if p.Campaign, err = s.Campaigns.Find(ctx, campaignID); err != nil {
 		return p, err
@@ -129,11 +129,25 @@ func (s *Service) Progress(ctx context.Context, campaignID string) (p Progress, 
 	if p.Run, err = s.RunInfo(ctx, campaignID); err != nil {
 		return p, err
 	}
+	// Counting goes through all devices. Viewers of the same step share one count.
+	s.counting.Lock()
+	defer s.counting.Unlock()
+	if last := s.counted[campaignID]; last.Run == p.Run {
+		p.Stages, p.Tally = last.Stages, last.Tally
+		return p, nil
+	}
 	if p.Stages, err = s.store.Stages(ctx, campaignID); err != nil {
 		return p, err
 	}
-	p.Tally, err = s.store.Tally(ctx, campaignID)
-	return p, err
+	if p.Tally, err = s.store.Tally(ctx, campaignID); err != nil {
+		return p, err
+	}
+	if p.Campaign.Status == fleet.Running {
+		s.counted[campaignID] = p
+	} else {
+		delete(s.counted, campaignID)
+	}
+	return p, nil
 }
 
 // RunInfo tells whether there is anything new to see. A campaign that was never

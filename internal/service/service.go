@@ -59,11 +59,15 @@ type Service struct {
 	maxContent int64
 
 	starting sync.Mutex // a start looks at all running campaigns: one at a time
+
+	counting sync.Mutex
+	counted  map[string]Progress // guarded by counting; of running campaigns, as last counted
 }
 
 // New returns a Service.
 func New(cfg Config) *Service {
-	s := &Service{store: cfg.Store, runner: cfg.Runner, clock: cfg.Now, random: cfg.Random, maxContent: cfg.MaxContent}
+	s := &Service{store: cfg.Store, runner: cfg.Runner, clock: cfg.Now, random: cfg.Random, maxContent: cfg.MaxContent,
+		counted: map[string]Progress{}}
 	if s.clock == nil {
 		s.clock = time.Now
 	}

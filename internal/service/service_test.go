@@ -423,6 +423,18 @@ func TestProgressBeginsBeforeTheStart(t *testing.T) {
 	_, err = w.Progress(ctx, "no")
 	wantError(t, err, store.ErrNotFound)
 	w.start()
+	for n, outcome := range []string{"waiting", "sent", "sent"} {
+		if err := w.store.CommitStep(ctx, store.Step{CampaignID: w.campaign.ID, Status: fleet.Running,
+			Devices: []store.Row{{DevEUI: lorawan.EUI64{1}, Outcome: outcome}}}); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // the second viewer of a step sees the same
+			p, err := w.Progress(ctx, w.campaign.ID)
+			if err != nil || len(p.Tally) != 1 || p.Tally[0].Outcome != outcome || p.Run.Version != int64(n+1) {
+				t.Errorf("step %d: %+v, %v", n+1, p, err)
+			}
+		}
+	}
 	if err := w.store.CommitStep(ctx, store.Step{CampaignID: w.campaign.ID, Status: fleet.Failed,
 		Devices:  []store.Row{{DevEUI: lorawan.EUI64{1}, Stage: "Verify", Outcome: "failed"}},
 		Timeline: []store.TimelineEntry{{Code: "x"}}}); err != nil {

@@ -43,7 +43,7 @@ type Runs interface {
 	MarkSent(ctx context.Context, campaignID string, sent ...Sent) error
 
 	// SessionCnts returns the last used fragmentation session counters of the
-	// given devices; a slot that was never used has no entry.
+	// given devices, in no particular order; a slot that was never used has no entry.
 	SessionCnts(ctx context.Context, devices []lorawan.EUI64) ([]SessionCnt, error)
 
 	// RunInfo returns what is known of a run without its state, or ErrNotFound.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 
 	"github.com/pressly/goose/v3"
@@ -38,8 +39,16 @@ func Temporary() Option { return func(o *options) { o.synchronous = "OFF" } }
 
 // Open opens the file at path, creates it if it is missing, and brings its schema up
 // to date. The file belongs to this process until Close. A file that a newer
-// Starling wrote is refused and left as it is.
+// Starling wrote is refused and left as it is. A new file is readable by its owner only,
+// because it holds keys; SQLite makes the files beside it alike.
 func Open(ctx context.Context, path string, opts ...Option) (_ *Store, err error) {
+	made, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
+	if err := made.Close(); err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
 	o := options{synchronous: "FULL"}
 	for _, set := range opts {
 		set(&o)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/store"
@@ -241,13 +242,17 @@ func markSent(ctx context.Context, q querier, campaignID string, sent []store.Se
 // SessionCnts returns the last used counters of the given devices.
 func (s *Store) SessionCnts(ctx context.Context, devices []lorawan.EUI64) ([]store.SessionCnt, error) {
 	var out []store.SessionCnt
-	for _, e := range devices {
+	for batch := range slices.Chunk(devices, findBatch) {
+		args := make([]any, len(batch))
+		for i, e := range batch {
+			args[i] = id(e)
+		}
 		err := each(ctx, s.reader, func(rows *sql.Rows) error {
-			c := store.SessionCnt{DevEUI: e}
-			err := rows.Scan(&c.FragIndex, &c.Cnt)
+			var c store.SessionCnt
+			err := rows.Scan(eui{&c.DevEUI}, &c.FragIndex, &c.Cnt)
 			out = append(out, c)
 			return err
-		}, "SELECT frag_index, cnt FROM session_cnt WHERE dev_eui = ? ORDER BY frag_index", id(e))
+		}, "SELECT dev_eui, frag_index, cnt FROM session_cnt WHERE dev_eui IN (?"+strings.Repeat(", ?", len(batch)-1)+") ORDER BY dev_eui, frag_index", args...)
 		if err != nil {
 			return nil, err
 		}

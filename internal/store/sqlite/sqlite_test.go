@@ -68,6 +68,24 @@ func TestOpenSaysWhichFileItCouldNotUse(t *testing.T) {
 	}
 }
 
+func TestOnlyTheOwnerReadsTheFiles(t *testing.T) {
+	dir := t.TempDir()
+	s, err := sqlite.Open(context.Background(), filepath.Join(dir, "starling.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) < 2 {
+		t.Fatalf("%v, %v: want the database and its log", entries, err)
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", e.Name(), info.Mode(), err)
+		}
+	}
+}
+
 func TestAbandonedUploadsAreDropped(t *testing.T) {
 	ctx, path := context.Background(), filepath.Join(t.TempDir(), "starling.db")
 	s, err := sqlite.Open(ctx, path)
