@@ -126,6 +126,9 @@ func (c *Campaign) graceOver(s int) bool {
 			return true
 		}
 		st.Grace = c.now.Add(c.spec.Policy.LateAnswer)
+		if start := c.groups[0].SessionTime; c.stages[s] == StageMcSession && st.Grace.After(start) {
+			st.Grace = start // who answers later has missed it
+		}
 	}
 	return !c.now.Before(st.Grace)
 }

@@ -15,15 +15,43 @@ import (
 const sessionGuard = 5 * time.Second
 
 // fixSessions decides when the session of each group starts and how long it lasts.
-// It is decided once: a device that is told later gets the same time or none.
+// It is decided once: a device that is told later gets the same time or none. All groups
+// start together: McSession is one gate, and a group that started before the slowest one
+// is told would spend its session waiting at it.
 func (c *Campaign) fixSessions() {
-	for g := range c.groups {
-		start := c.spec.SessionStart
-		if start.IsZero() {
-			start = c.now.Add(c.sessionLead(g))
+	start := c.spec.SessionStart
+	if start.IsZero() {
+		var lead time.Duration
+		for g := range c.groups {
+			lead = max(lead, c.sessionLead(g))
 		}
-		c.fixSession(g, start, c.sessionLength(g, c.allFrames(g)))
+		start = c.now.Add(lead)
 	}
+	for g := range c.spec.Groups {
+		if c.spec.Groups[g].Class == fleet.ClassB {
+			start = lorawan.CeilBeacon(start)
+		}
+	}
+	for g := range c.groups {
+		c.fixSession(g, start, c.sessionLength(g, c.allFrames(g)))
+		c.groups[g].Phase, c.groups[g].Deadline = GroupArmed, c.groups[g].SessionTime
+	}
+}
+
+// missSession leaves those behind who have not confirmed the session of group g by the
+// time it starts: waiting for them would cost the others their session. Of a further
+// session, they wait for the next one.
+func (c *Campaign) missSession(g int) {
+	c.eachMember(g, func(i int, d *Device) {
+		switch {
+		case c.at(d.Stage) > c.at(StageMcSession):
+		case c.groups[g].Reopened == 0:
+			c.becomeFailed(i, ReasonSessionMissed, "had not confirmed the session when it started")
+		default:
+			c.becomeIncomplete(i, ReasonFragIncomplete, fmt.Sprintf("had not confirmed further session %d when it started", c.groups[g].Reopened))
+			c.change(i, func(d *Device) { d.Stage = StageStatus })
+		}
+	})
 }
 
 // fixSession gives group g a session from start on, of at least length.
@@ -170,11 +198,17 @@ func (c *Campaign) onSessionAns(i int, in Heard, ans multicast.McClassCSessionAn
 // resync has device i correct its clock and asks again, if there is time for both.
 func (c *Campaign) resync(i int, reason Reason, text string) verdict {
 	d, t := &c.devices[i], c.traits(i)
+	if d.Phase == PhaseHolding || d.Outcome != Active {
+		return verdict{} // a second copy: the correction is on its way; or too late
+	}
 	if t.Packages.ClockSync == 0 {
 		return verdict{kind: refused, reason: reason, text: text + ", and it has no clock synchronisation package"}
 	}
 	if d.Attempts >= c.spec.Policy.Attempts() {
 		return verdict{kind: refused, reason: reason, text: text}
+	}
+	if !c.head.Paused.IsZero() {
+		return verdict{kind: again} // with resume; it will say the same then
 	}
 	c.tellDevice(i, string(reason), "%s: asked to synchronise its clock", text)
 	c.send(i, lorawan.ClockSync, 1, clocksync.ForceDeviceResyncReq{NbTransmissions: resyncTransmissions})

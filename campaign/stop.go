@@ -88,9 +88,8 @@ func (c *Campaign) mayHold(i int) {
 		d.RebootSet = d.RebootSet || asked
 	case StageFragSetup:
 		d.Session = d.Session || asked
-	case StageData, StageStatus, StageUpgradeImage:
-		d.Block = c.spec.Type == fleet.FOTACampaign && c.laneState(i).High > 0
 	}
+	d.Block = c.spec.Type == fleet.FOTACampaign && d.Session && c.laneState(i).High > 0
 }
 
 // lastStageBeforeInstall returns the last stage in which a device certainly still runs

@@ -48,6 +48,10 @@ func (c *Campaign) groupDeadline(g int) {
 	c.touchedGroups[g] = true
 	switch grp.Phase {
 	case GroupArmed:
+		c.missSession(g)
+		if c.head.Stages[c.at(StageMcSession)].Closed.IsZero() {
+			return // it closes now, and arms the group again
+		}
 		grp.Phase = GroupSending
 		c.tellGroup(g, "transfer.started", "session has started")
 		c.sendNext(g)
