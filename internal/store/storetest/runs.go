@@ -242,6 +242,19 @@ func outbox(t *testing.T, open Open) {
 	want(t, s.CommitStep(ctx, step("z")), store.ErrConflict)
 	must(t, s.CommitStep(ctx, step("a")))
 	expect(s, "zmba")
+
+	// A step marks what earlier steps sent, if it is stored.
+	marks := step("c")
+	marks.Sent = []store.Sent{{ID: "m"}, {ID: "z", Group: devEUI(2, 1), FCnt: 99}}
+	marks.Epoch = 2
+	want(t, s.CommitStep(ctx, marks), store.ErrFenced)
+	expect(s, "zmba")
+	marks.Epoch = 3
+	must(t, s.CommitStep(ctx, marks))
+	expect(open(t, place), "bac")
+	if g := find(t, s.Groups(), devEUI(2, 1)); g.FCntDown != 100 {
+		t.Errorf("group counter %d", g.FCntDown)
+	}
 }
 
 func progress(t *testing.T, open Open) {
