@@ -19,7 +19,7 @@ import (
 
 // ErrBlocked means that a campaign cannot start as it is configured. The errors that
 // wrap it say what to change.
-var ErrBlocked = errors.New("campaign cannot start")
+var ErrBlocked = errors.New("blocked")
 
 // Request is what Plan plans from: the campaign and the part of the fleet that it names.
 type Request struct {

@@ -1,5 +1,6 @@
 // Command starling is the FUOTA server and its command line.
 //
+//	starling demo             the main job, shown on a simulated fleet
 //	starling serve            the server
 //	starling campaign list    the client; likewise device, set, group, region, file, profile, key
 //	starling version
@@ -18,8 +19,9 @@ import (
 
 // commands is the grammar of the command line: a field per command, run by its Run method.
 type commands struct {
-	Serve   serve   `cmd:"" help:"Run the server."`
-	Version version `cmd:"" help:"Show the version of this program."`
+	Demo    demoCommand `cmd:"" help:"Show the main job on a simulated fleet."`
+	Serve   serve       `cmd:"" help:"Run the server."`
+	Version version     `cmd:"" help:"Show the version of this program."`
 	cli.Campaigns
 	cli.Objects
 }

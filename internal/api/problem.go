@@ -61,6 +61,7 @@ const (
 	codeMediaType    = "unsupported_media_type"
 	codeInvalid      = "invalid"
 	codeDigest       = "digest_mismatch"
+	codeBlocked      = "blocked"
 	codeInternal     = "internal"
 	codeUnavailable  = "unavailable"
 	problemURNPrefix = "urn:starling:problem:"
@@ -85,6 +86,7 @@ var kinds = map[string]struct {
 	codeMediaType:   {http.StatusUnsupportedMediaType, "The content has the wrong type"},
 	codeInvalid:     {http.StatusUnprocessableEntity, "Something that was sent is not valid"},
 	codeDigest:      {http.StatusUnprocessableEntity, "The content arrived damaged"},
+	codeBlocked:     {http.StatusUnprocessableEntity, "The campaign cannot start as it is"},
 	codeInternal:    {http.StatusInternalServerError, "The server made a mistake"},
 	codeUnavailable: {http.StatusServiceUnavailable, "The server cannot answer now"},
 }
@@ -124,6 +126,8 @@ func translate(err error) *Problem {
 		return newProblem(codeStale, err.Error())
 	case errors.Is(err, service.ErrInUse):
 		return newProblem(codeInUse, err.Error())
+	case errors.Is(err, service.ErrBlocked):
+		return newProblem(codeBlocked, err.Error())
 	case errors.Is(err, service.ErrState):
 		return newProblem(codeWrongState, err.Error())
 	case errors.Is(err, store.ErrConflict):

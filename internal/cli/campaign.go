@@ -177,7 +177,7 @@ func (w *watch) Run(ctx context.Context, c *Client, std *Streams) error {
 		case follow.status == "SUCCEEDED":
 			return nil
 		case follow.status == "FAILED" || follow.status == "STOPPED":
-			return fmt.Errorf("%w: it is %s", errUnsuccessful, follow.status)
+			return fmt.Errorf("%w: it is %s", ErrUnsuccessful, follow.status)
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.As(err, &p):

@@ -23,8 +23,11 @@ const (
 // ErrUsage means that a command was used wrongly; the text says what to do.
 var ErrUsage = errors.New("usage")
 
-// errUnsuccessful means that a watched campaign ended as FAILED or STOPPED.
-var errUnsuccessful = errors.New("the campaign ended without success")
+// ErrInvalid means that something was given that cannot be worked with; the text says what to do.
+var ErrInvalid = errors.New("invalid")
+
+// ErrUnsuccessful means that a campaign that was waited for ended as FAILED or STOPPED.
+var ErrUnsuccessful = errors.New("the campaign ended without success")
 
 // exitCode returns the exit code for what a command returned.
 func exitCode(ctx context.Context, err error) int {
@@ -34,7 +37,9 @@ func exitCode(ctx context.Context, err error) int {
 		return ExitOK
 	case errors.Is(err, ErrUsage):
 		return ExitUsage
-	case errors.Is(err, errUnsuccessful):
+	case errors.Is(err, ErrInvalid):
+		return ExitInvalid
+	case errors.Is(err, ErrUnsuccessful):
 		return ExitUnsuccess
 	case errors.Is(err, context.DeadlineExceeded):
 		return ExitTimeout

@@ -23,7 +23,7 @@ import (
 // ErrOptions means that the options cannot be meant like this; ErrImage that the file is
 // not a firmware image that devices could get. Nothing has been started then.
 var (
-	ErrOptions = errors.New("option")
+	ErrOptions = errors.New("is out of range")
 	ErrImage   = errors.New("firmware file")
 )
 
@@ -53,10 +53,10 @@ func (o *Options) fileName() string {
 // check finds whatever is wrong with the options before anything is made.
 func (o *Options) check() error {
 	if o.Devices < 1 || o.Devices > MaxDevices {
-		return fmt.Errorf("%w --devices %d: use 1 to %d", ErrOptions, o.Devices, MaxDevices)
+		return fmt.Errorf("--devices %d %w: use 1 to %d", o.Devices, ErrOptions, MaxDevices)
 	}
 	if !(o.Loss >= 0 && o.Loss < 1) { // also catches NaN
-		return fmt.Errorf("%w --loss %g: use a share from 0 to below 1, such as 0.2", ErrOptions, o.Loss)
+		return fmt.Errorf("--loss %g %w: use a share from 0 to below 1, such as 0.2", o.Loss, ErrOptions)
 	}
 	if o.File == "" {
 		o.image = blinky.Image(newVersion.Uint32())

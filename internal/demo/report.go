@@ -93,7 +93,13 @@ func (r *Report) WriteJSON(out io.Writer) error {
 }
 
 // WriteTable prints the closing table for people.
-func (r *Report) WriteTable(out io.Writer, want string) error {
+func (r *Report) WriteTable(out io.Writer) error {
+	want := ""
+	for _, c := range r.Campaigns {
+		if c.Type == fleet.FOTACampaign {
+			want = c.PayloadSHA256
+		}
+	}
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\nCAMPAIGN\tSTATUS\tVERIFIED\tFRAGMENTS\tCODED\tUNICAST\tAIR TIME\tTOOK")
 	for _, c := range r.Campaigns {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/starling-fuota/starling/campaign"
 	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/internal/service"
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/lorawan"
 )
@@ -93,7 +94,7 @@ func (e *Engine) start(ctx context.Context, campaignID string) error {
 		return err
 	}
 	if req.Campaign.Status != fleet.Configured {
-		return fmt.Errorf("campaign %s is %s: only a CONFIGURED campaign can be started; copy it to run it again", campaignID, req.Campaign.Status)
+		return fmt.Errorf("campaign %s is %s, starting it %w: copy it to run it again", campaignID, req.Campaign.Status, service.ErrState)
 	}
 	planned, err := campaign.Plan(req)
 	if err != nil {

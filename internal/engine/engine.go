@@ -2,21 +2,21 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/starling-fuota/starling/campaign"
 	"github.com/starling-fuota/starling/internal/network"
+	"github.com/starling-fuota/starling/internal/service"
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/lorawan"
 )
 
-// Errors that callers test with errors.Is.
+// Errors that callers test with errors.Is, in the terms of service.Runner.
 var (
-	ErrNotRunning = errors.New("campaign is not running")
-	ErrStopped    = errors.New("engine is not running")
+	ErrNotRunning = fmt.Errorf("the campaign is not running, this %w", service.ErrState)
+	ErrStopped    = fmt.Errorf("the server is ending, this %w", service.ErrState)
 )
 
 // Engine owns the running campaigns of a store and their network.
@@ -67,6 +67,8 @@ type Config struct {
 	// engine's goroutine: it must be quick. Nil: nobody watches.
 	Publish func(Progress)
 }
+
+var _ service.Runner = (*Engine)(nil)
 
 // New makes an engine. Nothing runs before Run.
 func New(cfg Config) *Engine {

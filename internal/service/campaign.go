@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/starling-fuota/starling/campaign"
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/lorawan"
@@ -27,7 +28,11 @@ func (s *Service) Start(ctx context.Context, campaignID string) (fleet.Campaign,
 	if err := s.groupsAreFree(ctx, c); err != nil {
 		return c, err
 	}
-	return s.after(ctx, campaignID, s.runner.Start(ctx, campaignID))
+	err = s.runner.Start(ctx, campaignID)
+	if errors.Is(err, campaign.ErrBlocked) {
+		err = fmt.Errorf("campaign %s %w: %w", campaignID, ErrBlocked, err)
+	}
+	return s.after(ctx, campaignID, err)
 }
 
 // groupsAreFree returns ErrInUse if a running campaign sends to one of c's groups:

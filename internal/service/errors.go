@@ -14,6 +14,7 @@ var (
 	ErrState    = errors.New("is not possible now")
 	ErrTooLarge = errors.New("is larger than a file may be")
 	ErrDigest   = errors.New("does not have the digest that was announced")
+	ErrBlocked  = errors.New("cannot start as it is") // a plan found what stands in the way
 )
 
 // invalid returns the error of one field.
