@@ -4,10 +4,11 @@
 //
 //	             lorawan                 EUI64 DevAddr AES128Key Version Command
 //	                |                    GPS time, AES-CMAC, data frames
-//	   +------+-----+-----+--------+-----------+-------+
-//	   |      |           |        |           |       |
-//	clocksync fragmentation multicast firmware multipackage region
-//	TS003     TS004       TS005    TS006       TS007   RP002
+//	   +------------+--------------------------------------------+
+//	  wire                payloads to commands, fields to bits   region
+//	   +----------+-------------+-----------+------------+       RP002
+//	clocksync fragmentation multicast   firmware   multipackage
+//	TS003     TS004         TS005       TS006      TS007
 //
 // Values are comparable and their zero value means "none". Text is the form
 // people write (most significant byte first); binary is the form on the air

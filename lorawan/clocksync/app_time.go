@@ -1,10 +1,12 @@
 package clocksync
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/wire"
 )
 
 const appTimeLen = 5
@@ -31,25 +33,15 @@ func (AppTimeReq) Name() string { return "AppTimeReq" }
 
 // String gives the fields for logs, such as "AppTimeReq time=1468238400 token=3 AnsRequired".
 func (c AppTimeReq) String() string {
-	s := fmt.Sprintf("%s time=%d token=%d", c.Name(), c.DeviceTime, c.TokenReq)
-	if c.AnsRequired {
-		s += " AnsRequired"
-	}
-	return s
+	return wire.Flag(fmt.Sprintf("%s time=%d token=%d", c.Name(), c.DeviceTime, c.TokenReq), c.AnsRequired, "AnsRequired")
 }
 
 // Append appends the six bytes of the command. It returns ErrRange for a token above 15.
 func (c AppTimeReq) Append(b []byte, v lorawan.Version) ([]byte, error) {
-	if err := checkVersion(v); err != nil {
+	if err := cmp.Or(codec.CheckVersion(v), wire.CheckMax(c.Name(), "TokenReq", c.TokenReq, 15)); err != nil {
 		return b, err
 	}
-	if c.TokenReq > 15 {
-		return b, errAbove(c.Name(), "TokenReq", c.TokenReq, 15)
-	}
-	param := c.TokenReq
-	if c.AnsRequired {
-		param |= 1 << 4
-	}
+	param := c.TokenReq | wire.Bit(c.AnsRequired, 1<<4)
 	b = append(b, c.CID())
 	b = binary.LittleEndian.AppendUint32(b, c.DeviceTime)
 	return append(b, param), nil
@@ -57,7 +49,7 @@ func (c AppTimeReq) Append(b []byte, v lorawan.Version) ([]byte, error) {
 
 func parseAppTimeReq(b []byte) (AppTimeReq, []byte, error) {
 	if len(b) < appTimeLen {
-		return AppTimeReq{}, b, errShort("AppTimeReq", len(b), appTimeLen)
+		return AppTimeReq{}, b, wire.TooShort("AppTimeReq", len(b), appTimeLen)
 	}
 	return AppTimeReq{
 		DeviceTime:  binary.LittleEndian.Uint32(b),
@@ -92,11 +84,8 @@ func (c AppTimeAns) String() string {
 
 // Append appends the six bytes of the command. It returns ErrRange for a token above 15.
 func (c AppTimeAns) Append(b []byte, v lorawan.Version) ([]byte, error) {
-	if err := checkVersion(v); err != nil {
+	if err := cmp.Or(codec.CheckVersion(v), wire.CheckMax(c.Name(), "TokenAns", c.TokenAns, 15)); err != nil {
 		return b, err
-	}
-	if c.TokenAns > 15 {
-		return b, errAbove(c.Name(), "TokenAns", c.TokenAns, 15)
 	}
 	b = append(b, c.CID())
 	b = binary.LittleEndian.AppendUint32(b, uint32(c.TimeCorrection))
@@ -105,7 +94,7 @@ func (c AppTimeAns) Append(b []byte, v lorawan.Version) ([]byte, error) {
 
 func parseAppTimeAns(b []byte) (AppTimeAns, []byte, error) {
 	if len(b) < appTimeLen {
-		return AppTimeAns{}, b, errShort("AppTimeAns", len(b), appTimeLen)
+		return AppTimeAns{}, b, wire.TooShort("AppTimeAns", len(b), appTimeLen)
 	}
 	return AppTimeAns{
 		TimeCorrection: int32(binary.LittleEndian.Uint32(b)),

@@ -1,122 +1,62 @@
 package clocksync
 
 import (
-	"fmt"
-
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/wire"
 )
 
 // Command identifiers. Requests and answers share them; the direction tells them apart.
 const (
-	cidPackageVersion           = 0x00
 	cidAppTime                  = 0x01
 	cidDeviceAppTimePeriodicity = 0x02
 	cidForceDeviceResync        = 0x03
 )
 
+var codec = wire.Codec{Package: lorawan.ClockSync, Newest: lorawan.V2, Down: parseDownlink, Up: parseUplink}
+
 // ParseDownlink reads the commands that a server sends to a device. On error it returns
 // what came before the failing command: the length of an unknown command is unknown, so
 // nothing after it can be read. The error wraps ErrShort, ErrUnknownCID or ErrVersion.
 func ParseDownlink(v lorawan.Version, b []byte) ([]lorawan.Command, error) {
-	return parseAll(v, b, NextDownlink)
+	return codec.ParseDownlink(v, b)
 }
 
 // ParseUplink reads the commands that a device sends to a server, as ParseDownlink does
 // in the other direction.
 func ParseUplink(v lorawan.Version, b []byte) ([]lorawan.Command, error) {
-	return parseAll(v, b, NextUplink)
+	return codec.ParseUplink(v, b)
 }
 
 // NextDownlink reads the first downlink command of b and returns what follows it, or b
 // itself with an error. PackageVersionReq needs no version: any v will do.
 func NextDownlink(v lorawan.Version, b []byte) (lorawan.Command, []byte, error) {
-	if len(b) == 0 {
-		return nil, b, fmt.Errorf("clocksync downlink without a command: %w", lorawan.ErrShort)
-	}
-	c, rest, err := nextDownlink(v, b[0], b[1:])
-	if err != nil {
-		return nil, b, err
-	}
-	return c, rest, nil
+	return codec.NextDownlink(v, b)
 }
 
 // NextUplink reads the first uplink command of b and returns what follows it, or b
 // itself with an error. PackageVersionAns needs no version: any v will do.
 func NextUplink(v lorawan.Version, b []byte) (lorawan.Command, []byte, error) {
-	if len(b) == 0 {
-		return nil, b, fmt.Errorf("clocksync uplink without a command: %w", lorawan.ErrShort)
-	}
-	c, rest, err := nextUplink(v, b[0], b[1:])
-	if err != nil {
-		return nil, b, err
-	}
-	return c, rest, nil
+	return codec.NextUplink(v, b)
 }
 
-func nextDownlink(v lorawan.Version, cid byte, body []byte) (lorawan.Command, []byte, error) {
-	if cid == cidPackageVersion {
-		return lorawan.PackageVersionReq{}, body, nil
-	}
-	if err := checkVersion(v); err != nil {
-		return nil, nil, err
-	}
+func parseDownlink(_ lorawan.Version, cid byte, body []byte) (lorawan.Command, []byte, error) {
 	switch cid {
 	case cidAppTime:
-		return command(parseAppTimeAns(body))
+		return wire.Parsed(parseAppTimeAns(body))
 	case cidDeviceAppTimePeriodicity:
-		return command(parseDeviceAppTimePeriodicityReq(body))
+		return wire.Parsed(parseDeviceAppTimePeriodicityReq(body))
 	case cidForceDeviceResync:
-		return command(parseForceDeviceResyncReq(body))
+		return wire.Parsed(parseForceDeviceResyncReq(body))
 	}
-	return nil, nil, fmt.Errorf("clocksync %s downlink, CID 0x%02x: %w", v, cid, lorawan.ErrUnknownCID)
+	return wire.Unknown()
 }
 
-func nextUplink(v lorawan.Version, cid byte, body []byte) (lorawan.Command, []byte, error) {
-	if cid == cidPackageVersion {
-		return command(lorawan.ParsePackageVersionAns(body))
-	}
-	if err := checkVersion(v); err != nil {
-		return nil, nil, err
-	}
+func parseUplink(_ lorawan.Version, cid byte, body []byte) (lorawan.Command, []byte, error) {
 	switch cid {
 	case cidAppTime:
-		return command(parseAppTimeReq(body))
+		return wire.Parsed(parseAppTimeReq(body))
 	case cidDeviceAppTimePeriodicity:
-		return command(parseDeviceAppTimePeriodicityAns(body))
+		return wire.Parsed(parseDeviceAppTimePeriodicityAns(body))
 	}
-	return nil, nil, fmt.Errorf("clocksync %s uplink, CID 0x%02x: %w", v, cid, lorawan.ErrUnknownCID)
-}
-
-func parseAll(v lorawan.Version, b []byte,
-	next func(lorawan.Version, []byte) (lorawan.Command, []byte, error),
-) ([]lorawan.Command, error) {
-	var cmds []lorawan.Command
-	for len(b) > 0 {
-		c, rest, err := next(v, b)
-		if err != nil {
-			return cmds, err
-		}
-		cmds, b = append(cmds, c), rest
-	}
-	return cmds, nil
-}
-
-// command turns what a parser of one type returns into what the dispatch returns.
-func command[C lorawan.Command](c C, rest []byte, err error) (lorawan.Command, []byte, error) {
-	return c, rest, err
-}
-
-func checkVersion(v lorawan.Version) error {
-	if v != lorawan.V1 && v != lorawan.V2 {
-		return fmt.Errorf("clocksync version %s: %w", v, lorawan.ErrVersion)
-	}
-	return nil
-}
-
-func errShort(name string, have, want int) error {
-	return fmt.Errorf("%s: %d of %d bytes: %w", name, have, want, lorawan.ErrShort)
-}
-
-func errAbove(name, field string, value, limit uint8) error {
-	return fmt.Errorf("%s: %s %d is above %d: %w", name, field, value, limit, lorawan.ErrRange)
+	return wire.Unknown()
 }

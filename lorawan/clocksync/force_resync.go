@@ -1,9 +1,11 @@
 package clocksync
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/wire"
 )
 
 const forceResyncLen = 1
@@ -34,18 +36,15 @@ func (c ForceDeviceResyncReq) String() string {
 
 // Append appends the two bytes of the command. It returns ErrRange for more than 7 transmissions.
 func (c ForceDeviceResyncReq) Append(b []byte, v lorawan.Version) ([]byte, error) {
-	if err := checkVersion(v); err != nil {
+	if err := cmp.Or(codec.CheckVersion(v), wire.CheckMax(c.Name(), "NbTransmissions", c.NbTransmissions, 7)); err != nil {
 		return b, err
-	}
-	if c.NbTransmissions > 7 {
-		return b, errAbove(c.Name(), "NbTransmissions", c.NbTransmissions, 7)
 	}
 	return append(b, c.CID(), c.NbTransmissions), nil
 }
 
 func parseForceDeviceResyncReq(b []byte) (ForceDeviceResyncReq, []byte, error) {
 	if len(b) < forceResyncLen {
-		return ForceDeviceResyncReq{}, b, errShort("ForceDeviceResyncReq", len(b), forceResyncLen)
+		return ForceDeviceResyncReq{}, b, wire.TooShort("ForceDeviceResyncReq", len(b), forceResyncLen)
 	}
 	return ForceDeviceResyncReq{NbTransmissions: b[0] & 0x07}, b[forceResyncLen:], nil
 }

@@ -1,11 +1,13 @@
 package clocksync
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"time"
 
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/wire"
 )
 
 const (
@@ -62,18 +64,15 @@ func (c DeviceAppTimePeriodicityReq) String() string {
 
 // Append appends the two bytes of the command. It returns ErrRange for a Period above 15.
 func (c DeviceAppTimePeriodicityReq) Append(b []byte, v lorawan.Version) ([]byte, error) {
-	if err := checkVersion(v); err != nil {
+	if err := cmp.Or(codec.CheckVersion(v), wire.CheckMax(c.Name(), "Period", c.Period, maxPeriod)); err != nil {
 		return b, err
-	}
-	if c.Period > maxPeriod {
-		return b, errAbove(c.Name(), "Period", c.Period, maxPeriod)
 	}
 	return append(b, c.CID(), c.Period), nil
 }
 
 func parseDeviceAppTimePeriodicityReq(b []byte) (DeviceAppTimePeriodicityReq, []byte, error) {
 	if len(b) < periodicityReqLen {
-		return DeviceAppTimePeriodicityReq{}, b, errShort("DeviceAppTimePeriodicityReq", len(b), periodicityReqLen)
+		return DeviceAppTimePeriodicityReq{}, b, wire.TooShort("DeviceAppTimePeriodicityReq", len(b), periodicityReqLen)
 	}
 	return DeviceAppTimePeriodicityReq{Period: b[0] & 0x0f}, b[periodicityReqLen:], nil
 }
@@ -99,28 +98,20 @@ func (DeviceAppTimePeriodicityAns) Name() string { return "DeviceAppTimePeriodic
 
 // String gives the fields for logs, such as "DeviceAppTimePeriodicityAns time=1468238400 NotSupported".
 func (c DeviceAppTimePeriodicityAns) String() string {
-	s := fmt.Sprintf("%s time=%d", c.Name(), c.Time)
-	if c.NotSupported {
-		s += " NotSupported"
-	}
-	return s
+	return wire.Flag(fmt.Sprintf("%s time=%d", c.Name(), c.Time), c.NotSupported, "NotSupported")
 }
 
 // Append appends the six bytes of the command.
 func (c DeviceAppTimePeriodicityAns) Append(b []byte, v lorawan.Version) ([]byte, error) {
-	if err := checkVersion(v); err != nil {
+	if err := codec.CheckVersion(v); err != nil {
 		return b, err
 	}
-	var status byte
-	if c.NotSupported {
-		status = 1
-	}
-	return binary.LittleEndian.AppendUint32(append(b, c.CID(), status), c.Time), nil
+	return binary.LittleEndian.AppendUint32(append(b, c.CID(), wire.Bit(c.NotSupported, 1)), c.Time), nil
 }
 
 func parseDeviceAppTimePeriodicityAns(b []byte) (DeviceAppTimePeriodicityAns, []byte, error) {
 	if len(b) < periodicityAnsLen {
-		return DeviceAppTimePeriodicityAns{}, b, errShort("DeviceAppTimePeriodicityAns", len(b), periodicityAnsLen)
+		return DeviceAppTimePeriodicityAns{}, b, wire.TooShort("DeviceAppTimePeriodicityAns", len(b), periodicityAnsLen)
 	}
 	return DeviceAppTimePeriodicityAns{
 		NotSupported: b[0]&1 != 0,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/wire"
 )
 
 const (
@@ -37,7 +38,7 @@ func (c DevDeleteImageReq) String() string {
 
 // Append appends the five bytes of the command.
 func (c DevDeleteImageReq) Append(b []byte, v lorawan.Version) ([]byte, error) {
-	if err := checkVersion(v); err != nil {
+	if err := codec.CheckVersion(v); err != nil {
 		return b, err
 	}
 	return binary.LittleEndian.AppendUint32(append(b, c.CID()), c.FirmwareToDeleteVersion), nil
@@ -45,7 +46,7 @@ func (c DevDeleteImageReq) Append(b []byte, v lorawan.Version) ([]byte, error) {
 
 func parseDevDeleteImageReq(b []byte) (DevDeleteImageReq, []byte, error) {
 	if len(b) < deleteReqLen {
-		return DevDeleteImageReq{}, b, errShort("DevDeleteImageReq", len(b), deleteReqLen)
+		return DevDeleteImageReq{}, b, wire.TooShort("DevDeleteImageReq", len(b), deleteReqLen)
 	}
 	return DevDeleteImageReq{FirmwareToDeleteVersion: binary.LittleEndian.Uint32(b)}, b[deleteReqLen:], nil
 }
@@ -70,34 +71,21 @@ func (DevDeleteImageAns) Name() string { return "DevDeleteImageAns" }
 
 // String gives the flags for logs, such as "DevDeleteImageAns ErrorNoValidImage".
 func (c DevDeleteImageAns) String() string {
-	s := c.Name()
-	if c.ErrorNoValidImage {
-		s += " ErrorNoValidImage"
-	}
-	if c.ErrorInvalidVersion {
-		s += " ErrorInvalidVersion"
-	}
-	return s
+	s := wire.Flag(c.Name(), c.ErrorNoValidImage, "ErrorNoValidImage")
+	return wire.Flag(s, c.ErrorInvalidVersion, "ErrorInvalidVersion")
 }
 
 // Append appends the two bytes of the command.
 func (c DevDeleteImageAns) Append(b []byte, v lorawan.Version) ([]byte, error) {
-	if err := checkVersion(v); err != nil {
+	if err := codec.CheckVersion(v); err != nil {
 		return b, err
 	}
-	var status byte
-	if c.ErrorNoValidImage {
-		status |= 1 << 0
-	}
-	if c.ErrorInvalidVersion {
-		status |= 1 << 1
-	}
-	return append(b, c.CID(), status), nil
+	return append(b, c.CID(), wire.Bit(c.ErrorNoValidImage, 1<<0)|wire.Bit(c.ErrorInvalidVersion, 1<<1)), nil
 }
 
 func parseDevDeleteImageAns(b []byte) (DevDeleteImageAns, []byte, error) {
 	if len(b) < deleteAnsLen {
-		return DevDeleteImageAns{}, b, errShort("DevDeleteImageAns", len(b), deleteAnsLen)
+		return DevDeleteImageAns{}, b, wire.TooShort("DevDeleteImageAns", len(b), deleteAnsLen)
 	}
 	return DevDeleteImageAns{
 		ErrorNoValidImage:   b[0]&(1<<0) != 0,

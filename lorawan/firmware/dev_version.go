@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/wire"
 )
 
 const devVersionAnsLen = 8
@@ -24,7 +25,7 @@ func (c DevVersionReq) String() string { return c.Name() }
 
 // Append appends the one byte of the command.
 func (c DevVersionReq) Append(b []byte, v lorawan.Version) ([]byte, error) {
-	if err := checkVersion(v); err != nil {
+	if err := codec.CheckVersion(v); err != nil {
 		return b, err
 	}
 	return append(b, c.CID()), nil
@@ -62,7 +63,7 @@ func (c DevVersionAns) String() string {
 
 // Append appends the nine bytes of the command.
 func (c DevVersionAns) Append(b []byte, v lorawan.Version) ([]byte, error) {
-	if err := checkVersion(v); err != nil {
+	if err := codec.CheckVersion(v); err != nil {
 		return b, err
 	}
 	b = binary.LittleEndian.AppendUint32(append(b, c.CID()), c.FWVersion)
@@ -71,7 +72,7 @@ func (c DevVersionAns) Append(b []byte, v lorawan.Version) ([]byte, error) {
 
 func parseDevVersionAns(b []byte) (DevVersionAns, []byte, error) {
 	if len(b) < devVersionAnsLen {
-		return DevVersionAns{}, b, errShort("DevVersionAns", len(b), devVersionAnsLen)
+		return DevVersionAns{}, b, wire.TooShort("DevVersionAns", len(b), devVersionAnsLen)
 	}
 	return DevVersionAns{
 		FWVersion: binary.LittleEndian.Uint32(b),

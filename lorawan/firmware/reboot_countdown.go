@@ -1,9 +1,11 @@
 package firmware
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/wire"
 )
 
 const countdownLen = 3
@@ -50,9 +52,9 @@ func (c DevRebootCountdownReq) Append(b []byte, v lorawan.Version) ([]byte, erro
 
 func parseDevRebootCountdownReq(b []byte) (DevRebootCountdownReq, []byte, error) {
 	if len(b) < countdownLen {
-		return DevRebootCountdownReq{}, b, errShort("DevRebootCountdownReq", len(b), countdownLen)
+		return DevRebootCountdownReq{}, b, wire.TooShort("DevRebootCountdownReq", len(b), countdownLen)
 	}
-	return DevRebootCountdownReq{Countdown: uint24(b)}, b[countdownLen:], nil
+	return DevRebootCountdownReq{Countdown: wire.Uint24(b)}, b[countdownLen:], nil
 }
 
 // DevRebootCountdownAns confirms a planned reboot.
@@ -87,19 +89,14 @@ func (c DevRebootCountdownAns) Append(b []byte, v lorawan.Version) ([]byte, erro
 
 func parseDevRebootCountdownAns(b []byte) (DevRebootCountdownAns, []byte, error) {
 	if len(b) < countdownLen {
-		return DevRebootCountdownAns{}, b, errShort("DevRebootCountdownAns", len(b), countdownLen)
+		return DevRebootCountdownAns{}, b, wire.TooShort("DevRebootCountdownAns", len(b), countdownLen)
 	}
-	return DevRebootCountdownAns{Countdown: uint24(b)}, b[countdownLen:], nil
+	return DevRebootCountdownAns{Countdown: wire.Uint24(b)}, b[countdownLen:], nil
 }
 
 func appendCountdown(b []byte, c lorawan.Command, v lorawan.Version, n uint32) ([]byte, error) {
-	if err := checkVersion(v); err != nil {
+	if err := cmp.Or(codec.CheckVersion(v), wire.CheckMax(c.Name(), "Countdown", n, CountdownCancel)); err != nil {
 		return b, err
 	}
-	if n > CountdownCancel {
-		return b, fmt.Errorf("%s: Countdown %d needs more than 24 bits: %w", c.Name(), n, lorawan.ErrRange)
-	}
-	return append(b, c.CID(), byte(n), byte(n>>8), byte(n>>16)), nil
+	return wire.AppendUint24(append(b, c.CID()), n), nil
 }
-
-func uint24(b []byte) uint32 { return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 }

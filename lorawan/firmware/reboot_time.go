@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/wire"
 )
 
 const rebootTimeLen = 4
@@ -46,7 +47,7 @@ func (c DevRebootTimeReq) String() string {
 
 // Append appends the five bytes of the command.
 func (c DevRebootTimeReq) Append(b []byte, v lorawan.Version) ([]byte, error) {
-	if err := checkVersion(v); err != nil {
+	if err := codec.CheckVersion(v); err != nil {
 		return b, err
 	}
 	return binary.LittleEndian.AppendUint32(append(b, c.CID()), c.RebootTime), nil
@@ -54,7 +55,7 @@ func (c DevRebootTimeReq) Append(b []byte, v lorawan.Version) ([]byte, error) {
 
 func parseDevRebootTimeReq(b []byte) (DevRebootTimeReq, []byte, error) {
 	if len(b) < rebootTimeLen {
-		return DevRebootTimeReq{}, b, errShort("DevRebootTimeReq", len(b), rebootTimeLen)
+		return DevRebootTimeReq{}, b, wire.TooShort("DevRebootTimeReq", len(b), rebootTimeLen)
 	}
 	return DevRebootTimeReq{RebootTime: binary.LittleEndian.Uint32(b)}, b[rebootTimeLen:], nil
 }
@@ -87,7 +88,7 @@ func (c DevRebootTimeAns) String() string {
 
 // Append appends the five bytes of the command.
 func (c DevRebootTimeAns) Append(b []byte, v lorawan.Version) ([]byte, error) {
-	if err := checkVersion(v); err != nil {
+	if err := codec.CheckVersion(v); err != nil {
 		return b, err
 	}
 	return binary.LittleEndian.AppendUint32(append(b, c.CID()), c.RebootTime), nil
@@ -95,7 +96,7 @@ func (c DevRebootTimeAns) Append(b []byte, v lorawan.Version) ([]byte, error) {
 
 func parseDevRebootTimeAns(b []byte) (DevRebootTimeAns, []byte, error) {
 	if len(b) < rebootTimeLen {
-		return DevRebootTimeAns{}, b, errShort("DevRebootTimeAns", len(b), rebootTimeLen)
+		return DevRebootTimeAns{}, b, wire.TooShort("DevRebootTimeAns", len(b), rebootTimeLen)
 	}
 	return DevRebootTimeAns{RebootTime: binary.LittleEndian.Uint32(b)}, b[rebootTimeLen:], nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/wire"
 )
 
 const (
@@ -53,7 +54,7 @@ func (c DevUpgradeImageReq) String() string { return c.Name() }
 
 // Append appends the one byte of the command.
 func (c DevUpgradeImageReq) Append(b []byte, v lorawan.Version) ([]byte, error) {
-	if err := checkVersion(v); err != nil {
+	if err := codec.CheckVersion(v); err != nil {
 		return b, err
 	}
 	return append(b, c.CID()), nil
@@ -89,7 +90,7 @@ func (c DevUpgradeImageAns) String() string {
 // Append appends the command. It returns ErrRange for an unknown status and for a
 // version of an image that is not valid.
 func (c DevUpgradeImageAns) Append(b []byte, v lorawan.Version) ([]byte, error) {
-	if err := checkVersion(v); err != nil {
+	if err := codec.CheckVersion(v); err != nil {
 		return b, err
 	}
 	switch {
@@ -107,14 +108,14 @@ func (c DevUpgradeImageAns) Append(b []byte, v lorawan.Version) ([]byte, error) 
 
 func parseDevUpgradeImageAns(b []byte) (DevUpgradeImageAns, []byte, error) {
 	if len(b) < upgradeAnsLen {
-		return DevUpgradeImageAns{}, b, errShort("DevUpgradeImageAns", len(b), upgradeAnsLen)
+		return DevUpgradeImageAns{}, b, wire.TooShort("DevUpgradeImageAns", len(b), upgradeAnsLen)
 	}
 	c := DevUpgradeImageAns{UpImageStatus: ImageStatus(b[0] & 3)}
 	if c.UpImageStatus != ImageValid {
 		return c, b[upgradeAnsLen:], nil
 	}
 	if len(b) < upgradeAnsValidLen {
-		return DevUpgradeImageAns{}, b, errShort("DevUpgradeImageAns", len(b), upgradeAnsValidLen)
+		return DevUpgradeImageAns{}, b, wire.TooShort("DevUpgradeImageAns", len(b), upgradeAnsValidLen)
 	}
 	c.NextFirmwareVersion = binary.LittleEndian.Uint32(b[1:])
 	return c, b[upgradeAnsValidLen:], nil

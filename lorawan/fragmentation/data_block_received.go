@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/wire"
 )
 
 const blockReceivedLen = 1
@@ -31,7 +32,7 @@ func (FragDataBlockReceivedReq) Name() string { return "FragDataBlockReceivedReq
 
 // String gives the fields for logs, such as "FragDataBlockReceivedReq index=0 MICError".
 func (c FragDataBlockReceivedReq) String() string {
-	return flag(fmt.Sprintf("%s index=%d", c.Name(), c.FragIndex), c.MICError, "MICError")
+	return wire.Flag(fmt.Sprintf("%s index=%d", c.Name(), c.FragIndex), c.MICError, "MICError")
 }
 
 // Append appends the two bytes of the command. It returns ErrVersion before 2.0.0 and
@@ -40,12 +41,12 @@ func (c FragDataBlockReceivedReq) Append(b []byte, v lorawan.Version) ([]byte, e
 	if err := checkBlockReceived(c.Name(), c.FragIndex, v); err != nil {
 		return b, err
 	}
-	return append(b, c.CID(), c.FragIndex|bit(c.MICError, 1<<2)), nil
+	return append(b, c.CID(), c.FragIndex|wire.Bit(c.MICError, 1<<2)), nil
 }
 
 func parseFragDataBlockReceivedReq(b []byte) (FragDataBlockReceivedReq, []byte, error) {
 	if len(b) < blockReceivedLen {
-		return FragDataBlockReceivedReq{}, b, errShort("FragDataBlockReceivedReq", len(b), blockReceivedLen)
+		return FragDataBlockReceivedReq{}, b, wire.TooShort("FragDataBlockReceivedReq", len(b), blockReceivedLen)
 	}
 	return FragDataBlockReceivedReq{FragIndex: b[0] & 3, MICError: b[0]&(1<<2) != 0}, b[blockReceivedLen:], nil
 }
@@ -84,7 +85,7 @@ func (c FragDataBlockReceivedAns) Append(b []byte, v lorawan.Version) ([]byte, e
 
 func parseFragDataBlockReceivedAns(b []byte) (FragDataBlockReceivedAns, []byte, error) {
 	if len(b) < blockReceivedLen {
-		return FragDataBlockReceivedAns{}, b, errShort("FragDataBlockReceivedAns", len(b), blockReceivedLen)
+		return FragDataBlockReceivedAns{}, b, wire.TooShort("FragDataBlockReceivedAns", len(b), blockReceivedLen)
 	}
 	return FragDataBlockReceivedAns{FragIndex: b[0] & 3}, b[blockReceivedLen:], nil
 }
@@ -93,5 +94,5 @@ func checkBlockReceived(name string, fragIndex uint8, v lorawan.Version) error {
 	if v == lorawan.V1 {
 		return fmt.Errorf("%s in version %s: %w", name, v, lorawan.ErrVersion)
 	}
-	return cmp.Or(checkVersion(v), checkMax(name, "FragIndex", int(fragIndex), maxFragIndex))
+	return cmp.Or(codec.CheckVersion(v), wire.CheckMax(name, "FragIndex", fragIndex, maxFragIndex))
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/wire"
 )
 
 const (
@@ -49,10 +50,10 @@ func (c DataFragment) Append(b []byte, v lorawan.Version) ([]byte, error) {
 		return b, fmt.Errorf("%s: N %d with %d bytes, want 1 or more of both: %w",
 			c.Name(), c.N, len(c.Data), lorawan.ErrRange)
 	}
-	if err := cmp.Or(checkVersion(v),
-		checkMax(c.Name(), "FragIndex", int(c.FragIndex), maxFragIndex),
-		checkMax(c.Name(), "N", int(c.N), MaxNbFrag),
-		checkMax(c.Name(), "size", len(c.Data), maxFragSize)); err != nil {
+	if err := cmp.Or(codec.CheckVersion(v),
+		wire.CheckMax(c.Name(), "FragIndex", c.FragIndex, maxFragIndex),
+		wire.CheckMax(c.Name(), "N", c.N, MaxNbFrag),
+		wire.CheckMax(c.Name(), "size", len(c.Data), maxFragSize)); err != nil {
 		return b, err
 	}
 	b = binary.LittleEndian.AppendUint16(append(b, c.CID()), uint16(c.FragIndex)<<14|c.N)
@@ -62,9 +63,9 @@ func (c DataFragment) Append(b []byte, v lorawan.Version) ([]byte, error) {
 // parseDataFragment accepts N = 0, which no server should send: the session decides.
 func parseDataFragment(b []byte) (DataFragment, []byte, error) {
 	if len(b) <= fragHeaderLen {
-		return DataFragment{}, b, errShort("DataFragment", len(b), fragHeaderLen+1)
+		return DataFragment{}, b, wire.TooShort("DataFragment", len(b), fragHeaderLen+1)
 	}
-	if err := checkMax("DataFragment", "size", len(b)-fragHeaderLen, maxFragSize); err != nil {
+	if err := wire.CheckMax("DataFragment", "size", len(b)-fragHeaderLen, maxFragSize); err != nil {
 		return DataFragment{}, b, err
 	}
 	indexN := binary.LittleEndian.Uint16(b)

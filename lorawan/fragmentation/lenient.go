@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/wire"
 )
 
 // Expect is what a server knows when the status answer of a version 2.0.0 device comes
@@ -17,13 +18,14 @@ type Expect struct {
 // ParseUplinkLenient is ParseUplink for version 2.0.0, with status answers read by
 // ParseStatusAnsLenient.
 func ParseUplinkLenient(b []byte, want Expect) ([]lorawan.Command, error) {
-	return parseAll(lorawan.V2, b, func(v lorawan.Version, b []byte) (lorawan.Command, []byte, error) {
-		if len(b) > 0 && b[0] == cidFragSessionStatus {
-			c, rest, err := ParseStatusAnsLenient(b, want)
-			return c, rest, err
+	lenient := codec
+	lenient.Up = func(v lorawan.Version, cid byte, body []byte) (lorawan.Command, []byte, error) {
+		if cid == cidFragSessionStatus {
+			return wire.Parsed(parseStatusAnsLenient(body, want))
 		}
-		return NextUplink(v, b)
-	})
+		return parseUplink(v, cid, body)
+	}
+	return lenient.ParseUplink(lorawan.V2, b)
 }
 
 // ParseStatusAnsLenient reads a FragSessionStatusAns, from its CID on, of a device that
@@ -45,17 +47,20 @@ func ParseStatusAnsLenient(b []byte, want Expect) (FragSessionStatusAns, []byte,
 	if len(b) == 0 || b[0] != cidFragSessionStatus {
 		return FragSessionStatusAns{}, b, fmt.Errorf("FragSessionStatusAns does not begin with its CID: %w", lorawan.ErrUnknownCID)
 	}
-	body := b[1:]
+	c, rest, err := parseStatusAnsLenient(b[1:], want)
+	if err != nil {
+		return FragSessionStatusAns{}, b, err
+	}
+	return c, rest, nil
+}
+
+func parseStatusAnsLenient(body []byte, want Expect) (FragSessionStatusAns, []byte, error) {
 	order := lorawan.V2
 	if len(body) >= statusAnsLen &&
 		(want.V1Order || !want.plausibleV2(body) && want.plausibleV1(body)) {
 		order = lorawan.V1
 	}
-	c, rest, err := parseFragSessionStatusAns(order, body)
-	if err != nil {
-		return FragSessionStatusAns{}, b, err
-	}
-	return c, rest, nil
+	return parseFragSessionStatusAns(order, body)
 }
 
 func (w Expect) plausibleV1(b []byte) bool {

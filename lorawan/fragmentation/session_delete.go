@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/wire"
 )
 
 const deleteLen = 1
@@ -33,8 +34,8 @@ func (c FragSessionDeleteReq) String() string {
 
 // Append appends the two bytes of the command. It returns ErrRange for a FragIndex above 3.
 func (c FragSessionDeleteReq) Append(b []byte, v lorawan.Version) ([]byte, error) {
-	if err := cmp.Or(checkVersion(v),
-		checkMax(c.Name(), "FragIndex", int(c.FragIndex), maxFragIndex)); err != nil {
+	if err := cmp.Or(codec.CheckVersion(v),
+		wire.CheckMax(c.Name(), "FragIndex", c.FragIndex, maxFragIndex)); err != nil {
 		return b, err
 	}
 	return append(b, c.CID(), c.FragIndex), nil
@@ -42,7 +43,7 @@ func (c FragSessionDeleteReq) Append(b []byte, v lorawan.Version) ([]byte, error
 
 func parseFragSessionDeleteReq(b []byte) (FragSessionDeleteReq, []byte, error) {
 	if len(b) < deleteLen {
-		return FragSessionDeleteReq{}, b, errShort("FragSessionDeleteReq", len(b), deleteLen)
+		return FragSessionDeleteReq{}, b, wire.TooShort("FragSessionDeleteReq", len(b), deleteLen)
 	}
 	return FragSessionDeleteReq{FragIndex: b[0] & 3}, b[deleteLen:], nil
 }
@@ -68,21 +69,21 @@ func (FragSessionDeleteAns) Name() string { return "FragSessionDeleteAns" }
 
 // String gives the fields for logs, such as "FragSessionDeleteAns index=0 SessionDoesNotExist".
 func (c FragSessionDeleteAns) String() string {
-	return flag(fmt.Sprintf("%s index=%d", c.Name(), c.FragIndex), c.SessionDoesNotExist, "SessionDoesNotExist")
+	return wire.Flag(fmt.Sprintf("%s index=%d", c.Name(), c.FragIndex), c.SessionDoesNotExist, "SessionDoesNotExist")
 }
 
 // Append appends the two bytes of the command. It returns ErrRange for a FragIndex above 3.
 func (c FragSessionDeleteAns) Append(b []byte, v lorawan.Version) ([]byte, error) {
-	if err := cmp.Or(checkVersion(v),
-		checkMax(c.Name(), "FragIndex", int(c.FragIndex), maxFragIndex)); err != nil {
+	if err := cmp.Or(codec.CheckVersion(v),
+		wire.CheckMax(c.Name(), "FragIndex", c.FragIndex, maxFragIndex)); err != nil {
 		return b, err
 	}
-	return append(b, c.CID(), c.FragIndex|bit(c.SessionDoesNotExist, 1<<2)), nil
+	return append(b, c.CID(), c.FragIndex|wire.Bit(c.SessionDoesNotExist, 1<<2)), nil
 }
 
 func parseFragSessionDeleteAns(b []byte) (FragSessionDeleteAns, []byte, error) {
 	if len(b) < deleteLen {
-		return FragSessionDeleteAns{}, b, errShort("FragSessionDeleteAns", len(b), deleteLen)
+		return FragSessionDeleteAns{}, b, wire.TooShort("FragSessionDeleteAns", len(b), deleteLen)
 	}
 	return FragSessionDeleteAns{FragIndex: b[0] & 3, SessionDoesNotExist: b[0]&(1<<2) != 0}, b[deleteLen:], nil
 }

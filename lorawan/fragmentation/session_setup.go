@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/wire"
 )
 
 const (
@@ -85,19 +86,19 @@ func (c FragSessionSetupReq) String() string {
 	if c.MIC != [4]byte{} {
 		s += fmt.Sprintf(" mic=%x", c.MIC)
 	}
-	return flag(s, c.AckReception, "AckReception")
+	return wire.Flag(s, c.AckReception, "AckReception")
 }
 
 // Append appends the command. It returns ErrRange for a field beyond its bits, for a
 // block without fragments, for fragments without bytes, for more fragments than N can
 // number, and for fields of version 2.0.0 that are set in a version 1.0.0 command.
 func (c FragSessionSetupReq) Append(b []byte, v lorawan.Version) ([]byte, error) {
-	if err := cmp.Or(checkVersion(v), c.check(v)); err != nil {
+	if err := cmp.Or(codec.CheckVersion(v), c.check(v)); err != nil {
 		return b, err
 	}
 	b = append(b, c.CID(), c.FragIndex<<4|c.McGroupBitMask)
 	b = binary.LittleEndian.AppendUint16(b, c.NbFrag)
-	control := bit(c.AckReception, 1<<6) | c.FragAlgo<<3 | c.BlockAckDelay
+	control := wire.Bit(c.AckReception, 1<<6) | c.FragAlgo<<3 | c.BlockAckDelay
 	b = append(b, c.FragSize, control, c.Padding)
 	b = append(b, c.Descriptor[:]...)
 	if v == lorawan.V1 {
@@ -122,11 +123,11 @@ func (c FragSessionSetupReq) check(v lorawan.Version) error {
 		return errNotInV1(name, "MIC")
 	}
 	return cmp.Or(
-		checkMax(name, "FragIndex", int(c.FragIndex), maxFragIndex),
-		checkMax(name, "McGroupBitMask", int(c.McGroupBitMask), 15),
-		checkMax(name, "NbFrag", int(c.NbFrag), MaxNbFrag),
-		checkMax(name, "FragAlgo", int(c.FragAlgo), 7),
-		checkMax(name, "BlockAckDelay", int(c.BlockAckDelay), maxBlockAckDelay),
+		wire.CheckMax(name, "FragIndex", c.FragIndex, maxFragIndex),
+		wire.CheckMax(name, "McGroupBitMask", c.McGroupBitMask, 15),
+		wire.CheckMax(name, "NbFrag", c.NbFrag, MaxNbFrag),
+		wire.CheckMax(name, "FragAlgo", c.FragAlgo, 7),
+		wire.CheckMax(name, "BlockAckDelay", c.BlockAckDelay, maxBlockAckDelay),
 	)
 }
 
@@ -138,7 +139,7 @@ func parseFragSessionSetupReq(v lorawan.Version, b []byte) (FragSessionSetupReq,
 		want = setupReqLenV2
 	}
 	if len(b) < want {
-		return FragSessionSetupReq{}, b, errShort("FragSessionSetupReq", len(b), want)
+		return FragSessionSetupReq{}, b, wire.TooShort("FragSessionSetupReq", len(b), want)
 	}
 	c := FragSessionSetupReq{
 		FragIndex:      b[0] >> 4 & 3,
@@ -193,33 +194,33 @@ func (c FragSessionSetupAns) Refused() bool {
 // String gives the fields for logs, such as "FragSessionSetupAns index=0 NotEnoughMemory".
 func (c FragSessionSetupAns) String() string {
 	s := fmt.Sprintf("%s index=%d", c.Name(), c.FragIndex)
-	s = flag(s, c.FragAlgoUnsupported, "FragAlgoUnsupported")
-	s = flag(s, c.NotEnoughMemory, "NotEnoughMemory")
-	s = flag(s, c.FragIndexUnsupported, "FragIndexUnsupported")
-	s = flag(s, c.WrongDescriptor, "WrongDescriptor")
-	return flag(s, c.SessionCntReplay, "SessionCntReplay")
+	s = wire.Flag(s, c.FragAlgoUnsupported, "FragAlgoUnsupported")
+	s = wire.Flag(s, c.NotEnoughMemory, "NotEnoughMemory")
+	s = wire.Flag(s, c.FragIndexUnsupported, "FragIndexUnsupported")
+	s = wire.Flag(s, c.WrongDescriptor, "WrongDescriptor")
+	return wire.Flag(s, c.SessionCntReplay, "SessionCntReplay")
 }
 
 // Append appends the two bytes of the command. It returns ErrRange for a FragIndex above
 // 3 and for SessionCntReplay in version 1.0.0.
 func (c FragSessionSetupAns) Append(b []byte, v lorawan.Version) ([]byte, error) {
-	if err := cmp.Or(checkVersion(v),
-		checkMax(c.Name(), "FragIndex", int(c.FragIndex), maxFragIndex)); err != nil {
+	if err := cmp.Or(codec.CheckVersion(v),
+		wire.CheckMax(c.Name(), "FragIndex", c.FragIndex, maxFragIndex)); err != nil {
 		return b, err
 	}
 	if v == lorawan.V1 && c.SessionCntReplay {
 		return b, errNotInV1(c.Name(), "SessionCntReplay")
 	}
 	status := c.FragIndex<<6 |
-		bit(c.FragAlgoUnsupported, 1<<0) | bit(c.NotEnoughMemory, 1<<1) |
-		bit(c.FragIndexUnsupported, 1<<2) | bit(c.WrongDescriptor, 1<<3) |
-		bit(c.SessionCntReplay, 1<<4)
+		wire.Bit(c.FragAlgoUnsupported, 1<<0) | wire.Bit(c.NotEnoughMemory, 1<<1) |
+		wire.Bit(c.FragIndexUnsupported, 1<<2) | wire.Bit(c.WrongDescriptor, 1<<3) |
+		wire.Bit(c.SessionCntReplay, 1<<4)
 	return append(b, c.CID(), status), nil
 }
 
 func parseFragSessionSetupAns(v lorawan.Version, b []byte) (FragSessionSetupAns, []byte, error) {
 	if len(b) < setupAnsLen {
-		return FragSessionSetupAns{}, b, errShort("FragSessionSetupAns", len(b), setupAnsLen)
+		return FragSessionSetupAns{}, b, wire.TooShort("FragSessionSetupAns", len(b), setupAnsLen)
 	}
 	return FragSessionSetupAns{
 		FragIndex:            b[0] >> 6,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/wire"
 )
 
 const (
@@ -39,21 +40,21 @@ func (FragSessionStatusReq) Name() string { return "FragSessionStatusReq" }
 
 // String gives the fields for logs, such as "FragSessionStatusReq index=0 Participants".
 func (c FragSessionStatusReq) String() string {
-	return flag(fmt.Sprintf("%s index=%d", c.Name(), c.FragIndex), c.Participants, "Participants")
+	return wire.Flag(fmt.Sprintf("%s index=%d", c.Name(), c.FragIndex), c.Participants, "Participants")
 }
 
 // Append appends the two bytes of the command. It returns ErrRange for a FragIndex above 3.
 func (c FragSessionStatusReq) Append(b []byte, v lorawan.Version) ([]byte, error) {
-	if err := cmp.Or(checkVersion(v),
-		checkMax(c.Name(), "FragIndex", int(c.FragIndex), maxFragIndex)); err != nil {
+	if err := cmp.Or(codec.CheckVersion(v),
+		wire.CheckMax(c.Name(), "FragIndex", c.FragIndex, maxFragIndex)); err != nil {
 		return b, err
 	}
-	return append(b, c.CID(), c.FragIndex<<1|bit(c.Participants, 1)), nil
+	return append(b, c.CID(), c.FragIndex<<1|wire.Bit(c.Participants, 1)), nil
 }
 
 func parseFragSessionStatusReq(b []byte) (FragSessionStatusReq, []byte, error) {
 	if len(b) < statusReqLen {
-		return FragSessionStatusReq{}, b, errShort("FragSessionStatusReq", len(b), statusReqLen)
+		return FragSessionStatusReq{}, b, wire.TooShort("FragSessionStatusReq", len(b), statusReqLen)
 	}
 	return FragSessionStatusReq{Participants: b[0]&1 != 0, FragIndex: b[0] >> 1 & 3}, b[statusReqLen:], nil
 }
@@ -98,9 +99,9 @@ func (c FragSessionStatusAns) String() string {
 	if c.MissingFrag != 0 {
 		s += fmt.Sprintf(" missing=%d", c.MissingFrag)
 	}
-	s = flag(s, c.MemoryError, "MemoryError")
-	s = flag(s, c.MICError, "MICError")
-	return flag(s, c.SessionDoesNotExist, "SessionDoesNotExist")
+	s = wire.Flag(s, c.MemoryError, "MemoryError")
+	s = wire.Flag(s, c.MICError, "MICError")
+	return wire.Flag(s, c.SessionDoesNotExist, "SessionDoesNotExist")
 }
 
 // Append appends the command. It returns ErrRange for a field beyond its bits, for
@@ -108,13 +109,13 @@ func (c FragSessionStatusAns) String() string {
 // that does not exist.
 func (c FragSessionStatusAns) Append(b []byte, v lorawan.Version) ([]byte, error) {
 	name := c.Name()
-	if err := cmp.Or(checkVersion(v),
-		checkMax(name, "NbFragReceived", int(c.NbFragReceived), maxNbFragReceived),
-		checkMax(name, "FragIndex", int(c.FragIndex), maxFragIndex)); err != nil {
+	if err := cmp.Or(codec.CheckVersion(v),
+		wire.CheckMax(name, "NbFragReceived", c.NbFragReceived, maxNbFragReceived),
+		wire.CheckMax(name, "FragIndex", c.FragIndex, maxFragIndex)); err != nil {
 		return b, err
 	}
-	status := bit(c.MemoryError, statusMemoryError) | bit(c.MICError, statusMICError) |
-		bit(c.SessionDoesNotExist, statusDoesNotExist)
+	status := wire.Bit(c.MemoryError, statusMemoryError) | wire.Bit(c.MICError, statusMICError) |
+		wire.Bit(c.SessionDoesNotExist, statusDoesNotExist)
 	received := uint16(c.FragIndex)<<14 | c.NbFragReceived
 
 	if v == lorawan.V1 {
@@ -144,7 +145,7 @@ func parseFragSessionStatusAns(v lorawan.Version, b []byte) (FragSessionStatusAn
 		return c, rest, nil
 	}
 	if len(b) < statusAnsLen {
-		return FragSessionStatusAns{}, b, errShort("FragSessionStatusAns", len(b), statusAnsLen)
+		return FragSessionStatusAns{}, b, wire.TooShort("FragSessionStatusAns", len(b), statusAnsLen)
 	}
 	if v == lorawan.V1 {
 		return statusV1(b), b[statusAnsLen:], nil

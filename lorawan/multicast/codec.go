@@ -2,14 +2,13 @@ package multicast
 
 import (
 	"cmp"
-	"fmt"
 
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/wire"
 )
 
 // Command identifiers. Requests and answers share them; the direction tells them apart.
 const (
-	cidPackageVersion  = 0x00
 	cidMcGroupStatus   = 0x01
 	cidMcGroupSetup    = 0x02
 	cidMcGroupDelete   = 0x03
@@ -21,145 +20,67 @@ const (
 // k-1; LoRaMac-node and its descendants work with group 0 only.
 const MaxMcGroupID = 3
 
+var codec = wire.Codec{Package: lorawan.McSetup, Newest: lorawan.V2, Down: parseDownlink, Up: parseUplink}
+
 // ParseDownlink reads the commands that a server sends to a device. On error it returns
 // what came before the failing command: the length of an unknown command is unknown, so
 // nothing after it can be read. The error wraps ErrShort, ErrUnknownCID or ErrVersion.
 func ParseDownlink(v lorawan.Version, b []byte) ([]lorawan.Command, error) {
-	return parseAll(v, b, NextDownlink)
+	return codec.ParseDownlink(v, b)
 }
 
 // ParseUplink reads the commands that a device sends to a server, as ParseDownlink does
 // in the other direction.
 func ParseUplink(v lorawan.Version, b []byte) ([]lorawan.Command, error) {
-	return parseAll(v, b, NextUplink)
+	return codec.ParseUplink(v, b)
 }
 
 // NextDownlink reads the first downlink command of b and returns what follows it, or b
 // itself with an error. PackageVersionReq needs no version: any v will do.
 func NextDownlink(v lorawan.Version, b []byte) (lorawan.Command, []byte, error) {
-	if len(b) == 0 {
-		return nil, b, fmt.Errorf("multicast downlink without a command: %w", lorawan.ErrShort)
-	}
-	c, rest, err := nextDownlink(v, b[0], b[1:])
-	if err != nil {
-		return nil, b, err
-	}
-	return c, rest, nil
+	return codec.NextDownlink(v, b)
 }
 
 // NextUplink reads the first uplink command of b and returns what follows it, or b
 // itself with an error. PackageVersionAns needs no version: any v will do.
 func NextUplink(v lorawan.Version, b []byte) (lorawan.Command, []byte, error) {
-	if len(b) == 0 {
-		return nil, b, fmt.Errorf("multicast uplink without a command: %w", lorawan.ErrShort)
-	}
-	c, rest, err := nextUplink(v, b[0], b[1:])
-	if err != nil {
-		return nil, b, err
-	}
-	return c, rest, nil
+	return codec.NextUplink(v, b)
 }
 
-func nextDownlink(v lorawan.Version, cid byte, body []byte) (lorawan.Command, []byte, error) {
-	if cid == cidPackageVersion {
-		return lorawan.PackageVersionReq{}, body, nil
-	}
-	if err := checkVersion(v); err != nil {
-		return nil, nil, err
-	}
+func parseDownlink(_ lorawan.Version, cid byte, body []byte) (lorawan.Command, []byte, error) {
 	switch cid {
 	case cidMcGroupStatus:
-		return command(parseMcGroupStatusReq(body))
+		return wire.Parsed(parseMcGroupStatusReq(body))
 	case cidMcGroupSetup:
-		return command(parseMcGroupSetupReq(body))
+		return wire.Parsed(parseMcGroupSetupReq(body))
 	case cidMcGroupDelete:
-		return command(parseMcGroupDeleteReq(body))
+		return wire.Parsed(parseMcGroupDeleteReq(body))
 	case cidMcClassCSession:
-		return command(parseMcClassCSessionReq(body))
+		return wire.Parsed(parseMcClassCSessionReq(body))
 	case cidMcClassBSession:
-		return command(parseMcClassBSessionReq(body))
+		return wire.Parsed(parseMcClassBSessionReq(body))
 	}
-	return nil, nil, fmt.Errorf("multicast %s downlink, CID 0x%02x: %w", v, cid, lorawan.ErrUnknownCID)
+	return wire.Unknown()
 }
 
-func nextUplink(v lorawan.Version, cid byte, body []byte) (lorawan.Command, []byte, error) {
-	if cid == cidPackageVersion {
-		return command(lorawan.ParsePackageVersionAns(body))
-	}
-	if err := checkVersion(v); err != nil {
-		return nil, nil, err
-	}
+func parseUplink(_ lorawan.Version, cid byte, body []byte) (lorawan.Command, []byte, error) {
 	switch cid {
 	case cidMcGroupStatus:
-		return command(parseMcGroupStatusAns(body))
+		return wire.Parsed(parseMcGroupStatusAns(body))
 	case cidMcGroupSetup:
-		return command(parseMcGroupSetupAns(body))
+		return wire.Parsed(parseMcGroupSetupAns(body))
 	case cidMcGroupDelete:
-		return command(parseMcGroupDeleteAns(body))
+		return wire.Parsed(parseMcGroupDeleteAns(body))
 	case cidMcClassCSession:
-		return command(parseMcClassCSessionAns(body))
+		return wire.Parsed(parseMcClassCSessionAns(body))
 	case cidMcClassBSession:
 		c, rest, err := parseSessionAns("McClassBSessionAns", body)
 		return McClassBSessionAns(c), rest, err
 	}
-	return nil, nil, fmt.Errorf("multicast %s uplink, CID 0x%02x: %w", v, cid, lorawan.ErrUnknownCID)
-}
-
-func parseAll(v lorawan.Version, b []byte,
-	next func(lorawan.Version, []byte) (lorawan.Command, []byte, error),
-) ([]lorawan.Command, error) {
-	var cmds []lorawan.Command
-	for len(b) > 0 {
-		c, rest, err := next(v, b)
-		if err != nil {
-			return cmds, err
-		}
-		cmds, b = append(cmds, c), rest
-	}
-	return cmds, nil
-}
-
-// command turns what a parser of one type returns into what the dispatch returns.
-func command[C lorawan.Command](c C, rest []byte, err error) (lorawan.Command, []byte, error) {
-	return c, rest, err
-}
-
-func checkVersion(v lorawan.Version) error {
-	if v != lorawan.V1 && v != lorawan.V2 {
-		return fmt.Errorf("multicast version %s: %w", v, lorawan.ErrVersion)
-	}
-	return nil
-}
-
-func errShort(name string, have, want int) error {
-	return fmt.Errorf("%s: %d of %d bytes: %w", name, have, want, lorawan.ErrShort)
-}
-
-// checkMax refuses a field that needs more bits than it has.
-func checkMax(name, field string, value, limit uint32) error {
-	if value > limit {
-		return fmt.Errorf("%s: %s %d is above %d: %w", name, field, value, limit, lorawan.ErrRange)
-	}
-	return nil
+	return wire.Unknown()
 }
 
 // checkGroup is the check that nearly every command here begins with.
 func checkGroup(name string, v lorawan.Version, mcGroupID uint8) error {
-	return cmp.Or(checkVersion(v), checkMax(name, "McGroupID", uint32(mcGroupID), MaxMcGroupID))
-}
-
-// bit returns b if on, and 0 otherwise.
-func bit(on bool, b byte) byte {
-	if on {
-		return b
-	}
-	return 0
-}
-
-// flag appends " name" to s if on: a flag that is off is no news.
-func flag(s string, on bool, name string) string {
-	if on {
-		return s + " " + name
-	}
-	return s
+	return cmp.Or(codec.CheckVersion(v), wire.CheckMax(name, "McGroupID", mcGroupID, MaxMcGroupID))
 }

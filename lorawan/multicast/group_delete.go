@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/wire"
 )
 
 const deleteLen = 1
@@ -40,7 +41,7 @@ func (c McGroupDeleteReq) Append(b []byte, v lorawan.Version) ([]byte, error) {
 
 func parseMcGroupDeleteReq(b []byte) (McGroupDeleteReq, []byte, error) {
 	if len(b) < deleteLen {
-		return McGroupDeleteReq{}, b, errShort("McGroupDeleteReq", len(b), deleteLen)
+		return McGroupDeleteReq{}, b, wire.TooShort("McGroupDeleteReq", len(b), deleteLen)
 	}
 	return McGroupDeleteReq{McGroupID: b[0] & 3}, b[deleteLen:], nil
 }
@@ -65,7 +66,7 @@ func (McGroupDeleteAns) Name() string { return "McGroupDeleteAns" }
 
 // String gives the fields for logs, such as "McGroupDeleteAns group=0 McGroupUndefined".
 func (c McGroupDeleteAns) String() string {
-	return flag(fmt.Sprintf("%s group=%d", c.Name(), c.McGroupID), c.McGroupUndefined, "McGroupUndefined")
+	return wire.Flag(fmt.Sprintf("%s group=%d", c.Name(), c.McGroupID), c.McGroupUndefined, "McGroupUndefined")
 }
 
 // Append appends the two bytes of the command. It returns ErrRange for a McGroupID above 3.
@@ -73,12 +74,12 @@ func (c McGroupDeleteAns) Append(b []byte, v lorawan.Version) ([]byte, error) {
 	if err := checkGroup(c.Name(), v, c.McGroupID); err != nil {
 		return b, err
 	}
-	return append(b, c.CID(), c.McGroupID|bit(c.McGroupUndefined, 1<<2)), nil
+	return append(b, c.CID(), c.McGroupID|wire.Bit(c.McGroupUndefined, 1<<2)), nil
 }
 
 func parseMcGroupDeleteAns(b []byte) (McGroupDeleteAns, []byte, error) {
 	if len(b) < deleteLen {
-		return McGroupDeleteAns{}, b, errShort("McGroupDeleteAns", len(b), deleteLen)
+		return McGroupDeleteAns{}, b, wire.TooShort("McGroupDeleteAns", len(b), deleteLen)
 	}
 	return McGroupDeleteAns{McGroupID: b[0] & 3, McGroupUndefined: b[0]&(1<<2) != 0}, b[deleteLen:], nil
 }

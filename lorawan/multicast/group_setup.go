@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/wire"
 )
 
 const (
@@ -64,7 +65,7 @@ func (c McGroupSetupReq) Append(b []byte, v lorawan.Version) ([]byte, error) {
 
 func parseMcGroupSetupReq(b []byte) (McGroupSetupReq, []byte, error) {
 	if len(b) < setupReqLen {
-		return McGroupSetupReq{}, b, errShort("McGroupSetupReq", len(b), setupReqLen)
+		return McGroupSetupReq{}, b, wire.TooShort("McGroupSetupReq", len(b), setupReqLen)
 	}
 	return McGroupSetupReq{
 		McGroupID:      b[0] & 3,
@@ -96,7 +97,7 @@ func (McGroupSetupAns) Name() string { return "McGroupSetupAns" }
 
 // String gives the fields for logs, such as "McGroupSetupAns group=1 IDError".
 func (c McGroupSetupAns) String() string {
-	return flag(fmt.Sprintf("%s group=%d", c.Name(), c.McGroupID), c.IDError, "IDError")
+	return wire.Flag(fmt.Sprintf("%s group=%d", c.Name(), c.McGroupID), c.IDError, "IDError")
 }
 
 // Append appends the two bytes of the command. It returns ErrRange for a McGroupID above 3.
@@ -104,12 +105,12 @@ func (c McGroupSetupAns) Append(b []byte, v lorawan.Version) ([]byte, error) {
 	if err := checkGroup(c.Name(), v, c.McGroupID); err != nil {
 		return b, err
 	}
-	return append(b, c.CID(), c.McGroupID|bit(c.IDError, 1<<2)), nil
+	return append(b, c.CID(), c.McGroupID|wire.Bit(c.IDError, 1<<2)), nil
 }
 
 func parseMcGroupSetupAns(b []byte) (McGroupSetupAns, []byte, error) {
 	if len(b) < setupAnsLen {
-		return McGroupSetupAns{}, b, errShort("McGroupSetupAns", len(b), setupAnsLen)
+		return McGroupSetupAns{}, b, wire.TooShort("McGroupSetupAns", len(b), setupAnsLen)
 	}
 	return McGroupSetupAns{McGroupID: b[0] & 3, IDError: b[0]&(1<<2) != 0}, b[setupAnsLen:], nil
 }

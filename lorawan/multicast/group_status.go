@@ -6,6 +6,7 @@ import (
 	"math/bits"
 
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/wire"
 )
 
 const (
@@ -38,8 +39,8 @@ func (c McGroupStatusReq) String() string {
 
 // Append appends the two bytes of the command. It returns ErrRange for a mask above 15.
 func (c McGroupStatusReq) Append(b []byte, v lorawan.Version) ([]byte, error) {
-	if err := cmp.Or(checkVersion(v),
-		checkMax(c.Name(), "ReqGroupMask", uint32(c.ReqGroupMask), 15)); err != nil {
+	if err := cmp.Or(codec.CheckVersion(v),
+		wire.CheckMax(c.Name(), "ReqGroupMask", c.ReqGroupMask, 15)); err != nil {
 		return b, err
 	}
 	return append(b, c.CID(), c.ReqGroupMask), nil
@@ -47,7 +48,7 @@ func (c McGroupStatusReq) Append(b []byte, v lorawan.Version) ([]byte, error) {
 
 func parseMcGroupStatusReq(b []byte) (McGroupStatusReq, []byte, error) {
 	if len(b) < groupStatusReqLen {
-		return McGroupStatusReq{}, b, errShort("McGroupStatusReq", len(b), groupStatusReqLen)
+		return McGroupStatusReq{}, b, wire.TooShort("McGroupStatusReq", len(b), groupStatusReqLen)
 	}
 	return McGroupStatusReq{ReqGroupMask: b[0] & 15}, b[groupStatusReqLen:], nil
 }
@@ -92,9 +93,9 @@ func (c McGroupStatusAns) String() string {
 // Append appends the command. It returns ErrRange for a field beyond its bits and for a
 // list that has more or fewer records than the mask has bits.
 func (c McGroupStatusAns) Append(b []byte, v lorawan.Version) ([]byte, error) {
-	if err := cmp.Or(checkVersion(v),
-		checkMax(c.Name(), "AnsGroupMask", uint32(c.AnsGroupMask), 15),
-		checkMax(c.Name(), "NbTotalGroups", uint32(c.NbTotalGroups), 7)); err != nil {
+	if err := cmp.Or(codec.CheckVersion(v),
+		wire.CheckMax(c.Name(), "AnsGroupMask", c.AnsGroupMask, 15),
+		wire.CheckMax(c.Name(), "NbTotalGroups", c.NbTotalGroups, 7)); err != nil {
 		return b, err
 	}
 	if k := bits.OnesCount8(c.AnsGroupMask); k != len(c.Groups) {
@@ -103,7 +104,7 @@ func (c McGroupStatusAns) Append(b []byte, v lorawan.Version) ([]byte, error) {
 	}
 	out := append(b, c.CID(), c.NbTotalGroups<<4|c.AnsGroupMask)
 	for _, g := range c.Groups {
-		if err := checkMax(c.Name(), "McGroupID", uint32(g.McGroupID), MaxMcGroupID); err != nil {
+		if err := wire.CheckMax(c.Name(), "McGroupID", g.McGroupID, MaxMcGroupID); err != nil {
 			return b, err
 		}
 		out = append(out, g.McGroupID)
@@ -114,12 +115,12 @@ func (c McGroupStatusAns) Append(b []byte, v lorawan.Version) ([]byte, error) {
 
 func parseMcGroupStatusAns(b []byte) (McGroupStatusAns, []byte, error) {
 	if len(b) < 1 {
-		return McGroupStatusAns{}, b, errShort("McGroupStatusAns", len(b), 1)
+		return McGroupStatusAns{}, b, wire.TooShort("McGroupStatusAns", len(b), 1)
 	}
 	c := McGroupStatusAns{AnsGroupMask: b[0] & 15, NbTotalGroups: b[0] >> 4 & 7}
 	k := bits.OnesCount8(c.AnsGroupMask)
 	if want := 1 + k*groupRecordLen; len(b) < want {
-		return McGroupStatusAns{}, b, errShort("McGroupStatusAns", len(b), want)
+		return McGroupStatusAns{}, b, wire.TooShort("McGroupStatusAns", len(b), want)
 	}
 	b = b[1:]
 	for range k {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/wire"
 )
 
 const (
@@ -91,10 +92,10 @@ func (c McClassCSessionAns) format(name string) string {
 	if !c.Refused() {
 		return fmt.Sprintf("%s in=%s", s, time.Duration(c.TimeToStart)*time.Second)
 	}
-	s = flag(s, c.DRError, "DRError")
-	s = flag(s, c.FreqError, "FreqError")
-	s = flag(s, c.McGroupUndefined, "McGroupUndefined")
-	s = flag(s, c.StartMissed, "StartMissed")
+	s = wire.Flag(s, c.DRError, "DRError")
+	s = wire.Flag(s, c.FreqError, "FreqError")
+	s = wire.Flag(s, c.McGroupUndefined, "McGroupUndefined")
+	s = wire.Flag(s, c.StartMissed, "StartMissed")
 	if c.Reserved != 0 {
 		s += fmt.Sprintf(" reserved=%d", c.Reserved)
 	}
@@ -109,21 +110,21 @@ func (c McClassCSessionAns) Append(b []byte, v lorawan.Version) ([]byte, error) 
 
 func (c McClassCSessionAns) append(name string, cid byte, b []byte, v lorawan.Version) ([]byte, error) {
 	if err := cmp.Or(checkGroup(name, v, c.McGroupID),
-		checkMax(name, "Reserved", uint32(c.Reserved), 3),
-		checkMax(name, "TimeToStart", c.TimeToStart, TimeToStartMax)); err != nil {
+		wire.CheckMax(name, "Reserved", c.Reserved, 3),
+		wire.CheckMax(name, "TimeToStart", c.TimeToStart, TimeToStartMax)); err != nil {
 		return b, err
 	}
 	if c.Refused() && c.TimeToStart != 0 {
 		return b, fmt.Errorf("%s: TimeToStart in a refusal: %w", name, lorawan.ErrRange)
 	}
-	status := c.McGroupID | bit(c.DRError, sessionDRError) | bit(c.FreqError, sessionFreqError) |
-		bit(c.McGroupUndefined, sessionMcGroupUndefined) | bit(c.StartMissed, sessionStartMissed) |
+	status := c.McGroupID | wire.Bit(c.DRError, sessionDRError) | wire.Bit(c.FreqError, sessionFreqError) |
+		wire.Bit(c.McGroupUndefined, sessionMcGroupUndefined) | wire.Bit(c.StartMissed, sessionStartMissed) |
 		c.Reserved<<sessionReservedShift
 	b = append(b, cid, status)
 	if c.Refused() {
 		return b, nil
 	}
-	return append(b, byte(c.TimeToStart), byte(c.TimeToStart>>8), byte(c.TimeToStart>>16)), nil
+	return wire.AppendUint24(b, c.TimeToStart), nil
 }
 
 func parseMcClassCSessionAns(b []byte) (McClassCSessionAns, []byte, error) {
@@ -132,7 +133,7 @@ func parseMcClassCSessionAns(b []byte) (McClassCSessionAns, []byte, error) {
 
 func parseSessionAns(name string, b []byte) (McClassCSessionAns, []byte, error) {
 	if len(b) < sessionAnsRefusedLen {
-		return McClassCSessionAns{}, b, errShort(name, len(b), sessionAnsRefusedLen)
+		return McClassCSessionAns{}, b, wire.TooShort(name, len(b), sessionAnsRefusedLen)
 	}
 	c := McClassCSessionAns{
 		McGroupID:        b[0] & 3,
@@ -146,9 +147,9 @@ func parseSessionAns(name string, b []byte) (McClassCSessionAns, []byte, error) 
 		return c, b[sessionAnsRefusedLen:], nil
 	}
 	if len(b) < sessionAnsLen {
-		return McClassCSessionAns{}, b, errShort(name, len(b), sessionAnsLen)
+		return McClassCSessionAns{}, b, wire.TooShort(name, len(b), sessionAnsLen)
 	}
-	c.TimeToStart = uint32(b[1]) | uint32(b[2])<<8 | uint32(b[3])<<16
+	c.TimeToStart = wire.Uint24(b[1:])
 	return c, b[sessionAnsLen:], nil
 }
 

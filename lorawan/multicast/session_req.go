@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/wire"
 )
 
 const sessionReqLen = 10
@@ -55,18 +56,18 @@ func (c McClassCSessionReq) Append(b []byte, v lorawan.Version) ([]byte, error) 
 		return b, err
 	}
 	b = binary.LittleEndian.AppendUint32(append(b, c.CID(), c.McGroupID), c.SessionTime)
-	return append(b, c.TimeOut, freq[0], freq[1], freq[2], c.DR), nil
+	return append(wire.AppendUint24(append(b, c.TimeOut), freq), c.DR), nil
 }
 
 func parseMcClassCSessionReq(b []byte) (McClassCSessionReq, []byte, error) {
 	if len(b) < sessionReqLen {
-		return McClassCSessionReq{}, b, errShort("McClassCSessionReq", len(b), sessionReqLen)
+		return McClassCSessionReq{}, b, wire.TooShort("McClassCSessionReq", len(b), sessionReqLen)
 	}
 	return McClassCSessionReq{
 		McGroupID:   b[0] & 3,
 		SessionTime: binary.LittleEndian.Uint32(b[1:]),
 		TimeOut:     b[5] & 15,
-		DLFrequency: frequencyFromWire([3]byte(b[6:9])),
+		DLFrequency: frequencyFromWire(wire.Uint24(b[6:])),
 		DR:          b[9] & maxDR, // a data rate index has 4 bits; what is above is ignored
 	}, b[sessionReqLen:], nil
 }
@@ -114,7 +115,7 @@ func (c McClassBSessionReq) String() string {
 // McClassCSessionReq does.
 func (c McClassBSessionReq) Append(b []byte, v lorawan.Version) ([]byte, error) {
 	if err := cmp.Or(checkSession(c.Name(), v, c.McGroupID, c.TimeOut, c.DR),
-		checkMax(c.Name(), "Periodicity", uint32(c.Periodicity), maxPeriodicity)); err != nil {
+		wire.CheckMax(c.Name(), "Periodicity", c.Periodicity, maxPeriodicity)); err != nil {
 		return b, err
 	}
 	if c.SessionTime%beaconSeconds != 0 {
@@ -126,21 +127,21 @@ func (c McClassBSessionReq) Append(b []byte, v lorawan.Version) ([]byte, error) 
 		return b, err
 	}
 	b = binary.LittleEndian.AppendUint32(append(b, c.CID(), c.McGroupID), c.SessionTime)
-	return append(b, c.Periodicity<<4|c.TimeOut, freq[0], freq[1], freq[2], c.DR), nil
+	return append(wire.AppendUint24(append(b, c.Periodicity<<4|c.TimeOut), freq), c.DR), nil
 }
 
 // parseMcClassBSessionReq reports SessionTime as it came: what to do about one that is no
 // beacon time is the device's decision.
 func parseMcClassBSessionReq(b []byte) (McClassBSessionReq, []byte, error) {
 	if len(b) < sessionReqLen {
-		return McClassBSessionReq{}, b, errShort("McClassBSessionReq", len(b), sessionReqLen)
+		return McClassBSessionReq{}, b, wire.TooShort("McClassBSessionReq", len(b), sessionReqLen)
 	}
 	return McClassBSessionReq{
 		McGroupID:   b[0] & 3,
 		SessionTime: binary.LittleEndian.Uint32(b[1:]),
 		TimeOut:     b[5] & 15,
 		Periodicity: b[5] >> 4 & maxPeriodicity,
-		DLFrequency: frequencyFromWire([3]byte(b[6:9])),
+		DLFrequency: frequencyFromWire(wire.Uint24(b[6:])),
 		DR:          b[9] & maxDR,
 	}, b[sessionReqLen:], nil
 }
@@ -149,8 +150,8 @@ const maxDR = 15
 
 func checkSession(name string, v lorawan.Version, mcGroupID, timeOut, dr uint8) error {
 	return cmp.Or(checkGroup(name, v, mcGroupID),
-		checkMax(name, "TimeOut", uint32(timeOut), maxTimeOut),
-		checkMax(name, "DR", uint32(dr), maxDR))
+		wire.CheckMax(name, "TimeOut", timeOut, maxTimeOut),
+		wire.CheckMax(name, "DR", dr, maxDR))
 }
 
 // The 24 bits of DLFreq count 100 Hz, which ends at 1.68 GHz. The 2.4 GHz band counts
@@ -163,7 +164,7 @@ const (
 	maxWireFreq   = 1<<24 - 1
 )
 
-func wireFrequency(name string, hz uint32) ([3]byte, error) {
+func wireFrequency(name string, hz uint32) (uint32, error) {
 	step := uint32(freqStep)
 	if hz >= freqFrom24GHz {
 		step = freqStep24GHz
@@ -171,15 +172,14 @@ func wireFrequency(name string, hz uint32) ([3]byte, error) {
 	n := hz / step
 	switch {
 	case hz%step != 0:
-		return [3]byte{}, fmt.Errorf("%s: DLFrequency %d Hz is not a multiple of %d Hz: %w", name, hz, step, lorawan.ErrRange)
+		return 0, fmt.Errorf("%s: DLFrequency %d Hz is not a multiple of %d Hz: %w", name, hz, step, lorawan.ErrRange)
 	case n > maxWireFreq, step == freqStep && n >= wireFrom24GHz:
-		return [3]byte{}, fmt.Errorf("%s: DLFrequency %d Hz cannot be sent: %w", name, hz, lorawan.ErrRange)
+		return 0, fmt.Errorf("%s: DLFrequency %d Hz cannot be sent: %w", name, hz, lorawan.ErrRange)
 	}
-	return [3]byte{byte(n), byte(n >> 8), byte(n >> 16)}, nil
+	return n, nil
 }
 
-func frequencyFromWire(b [3]byte) uint32 {
-	n := uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16
+func frequencyFromWire(n uint32) uint32 {
 	if n >= wireFrom24GHz {
 		return n * freqStep24GHz
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/wire"
 )
 
 // BufferSize is the largest answer buffer of a device, in bytes (TS007-1.0.0).
@@ -41,7 +42,7 @@ func (c MultiPackBufferReq) String() string {
 // Append appends the three bytes of the command. It returns ErrRange for a range that is
 // empty or leaves the buffer.
 func (c MultiPackBufferReq) Append(b []byte, v lorawan.Version) ([]byte, error) {
-	if err := checkVersion(v); err != nil {
+	if err := codec.CheckVersion(v); err != nil {
 		return b, err
 	}
 	if c.StartByte > c.StopByte || c.StopByte >= BufferSize {
@@ -54,7 +55,7 @@ func (c MultiPackBufferReq) Append(b []byte, v lorawan.Version) ([]byte, error) 
 // the error form of MultiPackBufferFrag.
 func parseMultiPackBufferReq(b []byte) (MultiPackBufferReq, []byte, error) {
 	if len(b) < bufferReqLen {
-		return MultiPackBufferReq{}, b, errShort("MultiPackBufferReq", len(b), bufferReqLen)
+		return MultiPackBufferReq{}, b, wire.TooShort("MultiPackBufferReq", len(b), bufferReqLen)
 	}
 	return MultiPackBufferReq{StartByte: b[0], StopByte: b[1]}, b[bufferReqLen:], nil
 }
@@ -91,7 +92,7 @@ func (c MultiPackBufferFrag) String() string {
 // Append appends the command, without the token, which belongs to the Message. It returns
 // ErrRange for a piece that is empty or leaves the buffer, and for an error with a piece.
 func (c MultiPackBufferFrag) Append(b []byte, v lorawan.Version) ([]byte, error) {
-	if err := checkVersion(v); err != nil {
+	if err := codec.CheckVersion(v); err != nil {
 		return b, err
 	}
 	if c.Error {
@@ -120,7 +121,7 @@ func parseFragMessage(b []byte) (Message, error) {
 	}
 	const least = 3 // BaseByte, one byte, token
 	if len(b) < least {
-		return Message{}, errShort("MultiPackBufferFrag", len(b), least)
+		return Message{}, wire.TooShort("MultiPackBufferFrag", len(b), least)
 	}
 	end := len(b) - 1
 	frag := MultiPackBufferFrag{BaseByte: b[0], Buffer: b[1:end:end]}

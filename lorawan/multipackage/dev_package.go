@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/wire"
 )
 
 const (
@@ -26,7 +27,7 @@ func (c DevPackageReq) String() string { return c.Name() }
 
 // Append appends the one byte of the command.
 func (c DevPackageReq) Append(b []byte, v lorawan.Version) ([]byte, error) {
-	if err := checkVersion(v); err != nil {
+	if err := codec.CheckVersion(v); err != nil {
 		return b, err
 	}
 	return append(b, c.CID()), nil
@@ -87,7 +88,7 @@ func (c DevPackageAns) Versions() Versions {
 
 // Append appends the command. It returns ErrRange for more than 15 packages.
 func (c DevPackageAns) Append(b []byte, v lorawan.Version) ([]byte, error) {
-	if err := checkVersion(v); err != nil {
+	if err := codec.CheckVersion(v); err != nil {
 		return b, err
 	}
 	if len(c.Packages) > maxNbPackages {
@@ -102,11 +103,11 @@ func (c DevPackageAns) Append(b []byte, v lorawan.Version) ([]byte, error) {
 
 func parseDevPackageAns(b []byte) (DevPackageAns, []byte, error) {
 	if len(b) < 1 {
-		return DevPackageAns{}, b, errShort("DevPackageAns", len(b), 1)
+		return DevPackageAns{}, b, wire.TooShort("DevPackageAns", len(b), 1)
 	}
 	n := int(b[0] & maxNbPackages)
 	if want := 1 + n*packageRecordLen; len(b) < want {
-		return DevPackageAns{}, b, errShort("DevPackageAns", len(b), want)
+		return DevPackageAns{}, b, wire.TooShort("DevPackageAns", len(b), want)
 	}
 	var c DevPackageAns
 	b = b[1:]

@@ -49,7 +49,7 @@ type nextFunc func(v lorawan.Version, b []byte) (lorawan.Command, []byte, error)
 func downlinkParser(p lorawan.PackageID) (nextFunc, error) {
 	switch p {
 	case lorawan.MultiPackage:
-		return nextDownlink, nil
+		return codec.NextDownlink, nil
 	case lorawan.ClockSync:
 		return clocksync.NextDownlink, nil
 	case lorawan.McSetup:
@@ -65,7 +65,7 @@ func downlinkParser(p lorawan.PackageID) (nextFunc, error) {
 func uplinkParser(p lorawan.PackageID) (nextFunc, error) {
 	switch p {
 	case lorawan.MultiPackage:
-		return nextUplink, nil
+		return codec.NextUplink, nil
 	case lorawan.ClockSync:
 		return clocksync.NextUplink, nil
 	case lorawan.McSetup:
