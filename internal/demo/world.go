@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/starling-fuota/starling/campaign"
@@ -91,6 +92,7 @@ type World struct {
 	regions  []string
 	files    []fleet.File // the binary file, the firmware file
 	progress chan engine.Progress
+	watched  atomic.Bool // run is reading progress
 }
 
 // newWorld starts Starling on a fresh temporary database with a simulated fleet.
@@ -123,15 +125,27 @@ func newWorld(ctx context.Context, o Options, log *slog.Logger) (_ *World, err e
 	if w.store, err = sqlite.Open(ctx, filepath.Join(w.dir, "starling.db"), sqlite.Temporary()); err != nil {
 		return nil, err
 	}
-	eng := engine.New(engine.Config{
-		Store: w.store, Adapter: w.network, Source: w.network, Log: log,
-		Publish: func(p engine.Progress) { w.progress <- p },
-	})
-	w.Service = service.New(service.Config{Store: w.store, Runner: eng, Now: w.network.Now})
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	w.cancel = cancel
+	eng := engine.New(engine.Config{
+		Store: w.store, Adapter: w.network, Source: w.network, Log: log,
+		Publish: func(p engine.Progress) { w.publish(running, p) },
+	})
+	w.Service = service.New(service.Config{Store: w.store, Runner: eng, Now: w.network.Now})
 	go func() { w.engine <- eng.Run(running) }()
 	return w, w.populate(ctx, o)
+}
+
+// publish hands progress to run, in order and complete, and drops it when nobody watches:
+// the engine must never wait for a viewer that has gone.
+func (w *World) publish(running context.Context, p engine.Progress) {
+	if !w.watched.Load() {
+		return
+	}
+	select {
+	case w.progress <- p:
+	case <-running.Done():
+	}
 }
 
 // Close stops everything and removes the database.
@@ -241,6 +255,8 @@ func (w *World) run(ctx context.Context, c fleet.Campaign, watch func(campaign.P
 	if err != nil {
 		return c, campaign.Progress{}, fmt.Errorf("campaign %q: %w", c.Name, err)
 	}
+	w.watched.Store(true)
+	defer w.watched.Store(false)
 	if c, err = w.Service.Start(ctx, c.ID); err != nil {
 		return c, campaign.Progress{}, fmt.Errorf("campaign %q: %w", c.Name, err)
 	}
@@ -252,6 +268,9 @@ func (w *World) run(ctx context.Context, c fleet.Campaign, watch func(campaign.P
 			w.engine <- nil // for Close
 			return c, campaign.Progress{}, errors.Join(errors.New("the engine has ended"), err)
 		case p := <-w.progress:
+			if p.CampaignID != c.ID {
+				continue // the last words of the one before
+			}
 			watch(p.Progress)
 			if p.Status.Ended() {
 				c, err = w.Service.Campaigns.Find(ctx, c.ID)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/starling-fuota/starling/campaign"
@@ -57,26 +58,41 @@ func (e *Engine) HandleReport(ctx context.Context, ev network.Event) error {
 type knownDevice struct {
 	traits   campaign.Traits
 	firmware fleet.Firmware
+	until    time.Time // look again then; zero: the campaign that it is in knows
 }
+
+// What is known of devices outside of campaigns is kept for a while, so that not every
+// uplink asks the store, and not for long, because people change profiles.
+const (
+	knownFor = time.Minute
+	maxKnown = 100_000
+)
 
 // device looks a device up. Devices that are not in the store have no traits: nothing
 // of what they send is understood, and they get no answers.
 func (e *Engine) device(ctx context.Context, eui lorawan.EUI64) (knownDevice, error) {
-	if known, ok := e.traits[eui]; ok {
+	now := e.source.Now()
+	if known, ok := e.traits[eui]; ok && (known.until.IsZero() || now.Before(known.until)) {
 		return known, nil
 	}
 	dev, err := e.store.Devices().Find(ctx, eui)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
+		return knownDevice{}, nil
+	}
+	if err != nil {
 		return knownDevice{}, err
 	}
-	var known knownDevice
-	if err == nil && dev.ProfileID != "" {
+	known := knownDevice{until: now.Add(knownFor)}
+	if dev.ProfileID != "" {
 		profile, err := e.store.Profiles().Find(ctx, dev.ProfileID)
 		if err != nil {
 			return knownDevice{}, fmt.Errorf("device profile %s: %w", dev.ProfileID, err)
 		}
 		profile.Packages = dev.Packages.Over(profile.Packages)
-		known = knownDevice{campaign.TraitsOf(profile, nil), dev.Firmware}
+		known.traits, known.firmware = campaign.TraitsOf(profile, nil), dev.Firmware
+	}
+	if len(e.traits) >= maxKnown {
+		maps.DeleteFunc(e.traits, func(_ lorawan.EUI64, k knownDevice) bool { return !k.until.IsZero() })
 	}
 	e.traits[eui] = known
 	return known, nil
