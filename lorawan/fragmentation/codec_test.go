@@ -3,74 +3,99 @@ package fragmentation_test
 import (
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/codectest"
 	"github.com/starling-fuota/starling/lorawan/fragmentation"
 )
 
 var versions = []lorawan.Version{lorawan.V1, lorawan.V2}
 
-// wire is one command and the same bytes with every RFU bit set.
-type wire struct {
-	v        lorawan.Version
-	cmd      lorawan.Command
-	hex, rfu string
+// One command of each kind, by direction and version.
+var downlinksV1 = codectest.Direction{
+	Versions: []lorawan.Version{lorawan.V1},
+	Parse:    fragmentation.ParseDownlink, Next: fragmentation.NextDownlink,
+	Wires: []codectest.Wire{
+		{Command: fragmentation.FragSessionStatusReq{Participants: true, FragIndex: 2}, Hex: "0105", RFU: "01fd"},
+		{
+			Command: fragmentation.FragSessionSetupReq{
+				FragIndex: 2, McGroupBitMask: 5, NbFrag: 275, FragSize: 239, FragAlgo: 1, BlockAckDelay: 6,
+				Padding: 9, Descriptor: [4]byte{1, 2, 3, 4},
+			},
+			Hex: "02251301ef0e0901020304",
+			RFU: "02e51301efce0901020304",
+		},
+		{Command: fragmentation.FragSessionDeleteReq{FragIndex: 3}, Hex: "0303", RFU: "03ff"},
+		{Command: fragmentation.DataFragment{FragIndex: 1, N: 5, Data: []byte{9, 8}}, Hex: "0805400908", RFU: "0805400908"},
+	},
+	Unsendable: unsendable,
 }
 
-var downlinks = []wire{
-	{1, fragmentation.FragSessionStatusReq{Participants: true, FragIndex: 2}, "0105", "01fd"},
-	{2, fragmentation.FragSessionStatusReq{FragIndex: 1}, "0102", "01fa"},
-	{
-		1, fragmentation.FragSessionSetupReq{
-			FragIndex: 2, McGroupBitMask: 5, NbFrag: 275, FragSize: 239, FragAlgo: 1, BlockAckDelay: 6,
-			Padding: 9, Descriptor: [4]byte{1, 2, 3, 4},
+var downlinksV2 = codectest.Direction{
+	Versions: []lorawan.Version{lorawan.V2},
+	Parse:    fragmentation.ParseDownlink, Next: fragmentation.NextDownlink,
+	Wires: []codectest.Wire{
+		{Command: fragmentation.FragSessionStatusReq{FragIndex: 1}, Hex: "0102", RFU: "01fa"},
+		{
+			Command: fragmentation.FragSessionSetupReq{
+				FragIndex: 3, McGroupBitMask: 1, NbFrag: 275, FragSize: 239, BlockAckDelay: 7, AckReception: true,
+				Padding: 9, Descriptor: [4]byte{1, 2, 3, 4}, SessionCnt: 0x0506, MIC: [4]byte{7, 8, 9, 10},
+			},
+			Hex: "02311301ef470901020304060507" + "08090a",
+			RFU: "02f11301efc70901020304060507" + "08090a",
 		},
-		"02251301ef0e0901020304", "02e51301efce0901020304",
+		{Command: fragmentation.FragSessionDeleteReq{FragIndex: 1}, Hex: "0301", RFU: "03fd"},
+		{Command: fragmentation.FragDataBlockReceivedAns{FragIndex: 2}, Hex: "0402", RFU: "04fe"},
+		{Command: fragmentation.DataFragment{N: 16383, Data: []byte{9}}, Hex: "08ff3f09", RFU: "08ff3f09"},
 	},
-	{
-		2, fragmentation.FragSessionSetupReq{
-			FragIndex: 3, McGroupBitMask: 1, NbFrag: 275, FragSize: 239, BlockAckDelay: 7, AckReception: true,
-			Padding: 9, Descriptor: [4]byte{1, 2, 3, 4}, SessionCnt: 0x0506, MIC: [4]byte{7, 8, 9, 10},
-		},
-		"02311301ef470901020304060507" + "08090a", "02f11301efc70901020304060507" + "08090a",
-	},
-	{1, fragmentation.FragSessionDeleteReq{FragIndex: 3}, "0303", "03ff"},
-	{2, fragmentation.FragSessionDeleteReq{FragIndex: 1}, "0301", "03fd"},
-	{2, fragmentation.FragDataBlockReceivedAns{FragIndex: 2}, "0402", "04fe"},
-	{1, fragmentation.DataFragment{FragIndex: 1, N: 5, Data: []byte{9, 8}}, "0805400908", "0805400908"},
-	{2, fragmentation.DataFragment{N: 16383, Data: []byte{9}}, "08ff3f09", "08ff3f09"},
+	Unsendable: unsendable,
 }
 
-var uplinks = []wire{
-	{1, fragmentation.FragSessionStatusAns{NbFragReceived: 270, FragIndex: 1, MissingFrag: 5, MemoryError: true}, "010e410501", "010e4105ff"},
-	{2, fragmentation.FragSessionStatusAns{NbFragReceived: 270, FragIndex: 1, MissingFrag: 5, MICError: true}, "01020e4105", "01fa0e4105"},
-	{2, fragmentation.FragSessionStatusAns{SessionDoesNotExist: true}, "0104", "01fc"},
-	{1, fragmentation.FragSessionSetupAns{FragIndex: 2, WrongDescriptor: true}, "0288", "02b8"},
-	{2, fragmentation.FragSessionSetupAns{FragIndex: 3, SessionCntReplay: true}, "02d0", "02f0"},
-	{1, fragmentation.FragSessionDeleteAns{FragIndex: 1, SessionDoesNotExist: true}, "0305", "03fd"},
-	{2, fragmentation.FragDataBlockReceivedReq{FragIndex: 1, MICError: true}, "0405", "04fd"},
+var uplinksV1 = codectest.Direction{
+	Versions: []lorawan.Version{lorawan.V1},
+	Parse:    fragmentation.ParseUplink, Next: fragmentation.NextUplink,
+	Wires: []codectest.Wire{
+		{Command: fragmentation.FragSessionStatusAns{NbFragReceived: 270, FragIndex: 1, MissingFrag: 5, MemoryError: true}, Hex: "010e410501", RFU: "010e4105ff"},
+		{Command: fragmentation.FragSessionSetupAns{FragIndex: 2, WrongDescriptor: true}, Hex: "0288", RFU: "02b8"},
+		{Command: fragmentation.FragSessionDeleteAns{FragIndex: 1, SessionDoesNotExist: true}, Hex: "0305", RFU: "03fd"},
+	},
+	Seeds: []string{"0104000000" + "0200"},
+}
+
+var uplinksV2 = codectest.Direction{
+	Versions: []lorawan.Version{lorawan.V2},
+	Parse:    fragmentation.ParseUplink, Next: fragmentation.NextUplink,
+	Wires: []codectest.Wire{
+		{Command: fragmentation.FragSessionStatusAns{NbFragReceived: 270, FragIndex: 1, MissingFrag: 5, MICError: true}, Hex: "01020e4105", RFU: "01fa0e4105"},
+		{Command: fragmentation.FragSessionStatusAns{SessionDoesNotExist: true}, Hex: "0104", RFU: "01fc"},
+		{Command: fragmentation.FragSessionSetupAns{FragIndex: 3, SessionCntReplay: true}, Hex: "02d0", RFU: "02f0"},
+		{Command: fragmentation.FragDataBlockReceivedReq{FragIndex: 1, MICError: true}, Hex: "0405", RFU: "04fd"},
+	},
+	Seeds: []string{"0104000000" + "0200"},
+	// Zeros after a session that does not exist read as its padding.
+	OpenEnded: func(c lorawan.Command) bool {
+		ans, status := c.(fragmentation.FragSessionStatusAns)
+		return status && ans.SessionDoesNotExist
+	},
+}
+
+// unsendable tells the commands that a device must be able to read, to refuse them, and
+// that no server may send.
+func unsendable(cmd lorawan.Command) bool {
+	switch c := cmd.(type) {
+	case fragmentation.FragSessionSetupReq:
+		return c.NbFrag == 0 || c.NbFrag > fragmentation.MaxNbFrag || c.FragSize == 0
+	case fragmentation.DataFragment:
+		return c.N == 0
+	}
+	return false
 }
 
 func TestRFUBitsAreSentAsZeroAndIgnored(t *testing.T) {
-	check := func(c wire, parse func(lorawan.Version, []byte) ([]lorawan.Command, error)) {
-		t.Helper()
-		if b, err := c.cmd.Append(nil, c.v); err != nil || hex.EncodeToString(b) != c.hex {
-			t.Errorf("%v: wrote %x, %v; want %s", c.cmd, b, err, c.hex)
-		}
-		b, _ := hex.DecodeString(c.rfu)
-		if got, err := parse(c.v, b); err != nil || !reflect.DeepEqual(got, []lorawan.Command{c.cmd}) {
-			t.Errorf("%s: read %v, %v; want %v", c.rfu, got, err, c.cmd)
-		}
-	}
-	for _, c := range downlinks {
-		check(c, fragmentation.ParseDownlink)
-	}
-	for _, c := range uplinks {
-		check(c, fragmentation.ParseUplink)
-	}
+	codectest.RoundTrip(t, downlinksV1, downlinksV2, uplinksV1, uplinksV2)
 }
 
 func TestFieldsBeyondTheirBitsAreRefused(t *testing.T) {
@@ -80,7 +105,7 @@ func TestFieldsBeyondTheirBitsAreRefused(t *testing.T) {
 		change(&c)
 		return c
 	}
-	for _, c := range []lorawan.Command{
+	codectest.Refuses(t, lorawan.ErrRange, versions,
 		fragmentation.FragSessionStatusReq{FragIndex: 4},
 		fragmentation.FragSessionStatusAns{FragIndex: 4},
 		fragmentation.FragSessionStatusAns{NbFragReceived: 16384},
@@ -99,13 +124,7 @@ func TestFieldsBeyondTheirBitsAreRefused(t *testing.T) {
 		with(func(c *fragmentation.FragSessionSetupReq) { c.FragSize = 0 }),
 		with(func(c *fragmentation.FragSessionSetupReq) { c.FragAlgo = 8 }),
 		with(func(c *fragmentation.FragSessionSetupReq) { c.BlockAckDelay = 8 }),
-	} {
-		for _, v := range versions {
-			if b, err := c.Append([]byte{1}, v); !errors.Is(err, lorawan.ErrRange) || len(b) != 1 {
-				t.Errorf("%s %v: % x, %v; want ErrRange", v, c, b, err)
-			}
-		}
-	}
+	)
 	for _, v := range versions {
 		if _, err := setup.Append(nil, v); err != nil {
 			t.Errorf("%s %v: %v", v, setup, err)
@@ -225,14 +244,14 @@ func TestBlockSizeLeavesOutThePadding(t *testing.T) {
 }
 
 func TestOnlyStatusRequestsAndFragmentsMayBeMulticast(t *testing.T) {
-	for _, c := range append(downlinks, uplinks...) {
+	for _, w := range slices.Concat(downlinksV1.Wires, downlinksV2.Wires, uplinksV1.Wires, uplinksV2.Wires) {
 		var want bool
-		switch c.cmd.Name() {
+		switch w.Command.Name() {
 		case "FragSessionStatusReq", "DataFragment":
 			want = true
 		}
-		if got := fragmentation.MayBeMulticast(c.cmd); got != want {
-			t.Errorf("%s: %v, want %v", c.cmd.Name(), got, want)
+		if got := fragmentation.MayBeMulticast(w.Command); got != want {
+			t.Errorf("%s: %v, want %v", w.Command.Name(), got, want)
 		}
 	}
 	if fragmentation.MayBeMulticast(lorawan.PackageVersionReq{}) {
@@ -241,95 +260,24 @@ func TestOnlyStatusRequestsAndFragmentsMayBeMulticast(t *testing.T) {
 }
 
 func TestTexts(t *testing.T) {
-	for _, c := range []struct {
-		cmd  fmt.Stringer
-		want string
-	}{
-		{fragmentation.FragSessionSetupReq{NbFrag: 275, FragSize: 239, Padding: 9}, "FragSessionSetupReq index=0 nb=275 size=239 pad=9"},
-		{
-			fragmentation.FragSessionSetupReq{
-				FragIndex: 1, McGroupBitMask: 5, NbFrag: 2, FragSize: 3, FragAlgo: 1, BlockAckDelay: 6,
-				AckReception: true, Descriptor: [4]byte{1}, SessionCnt: 4, MIC: [4]byte{0xab},
-			},
-			"FragSessionSetupReq index=1 groups=0101 nb=2 size=3 algo=1 ackdelay=6 descriptor=01000000 cnt=4 mic=ab000000 AckReception",
-		},
-		{fragmentation.FragSessionSetupAns{}, "FragSessionSetupAns index=0"},
-		{fragmentation.FragSessionSetupAns{NotEnoughMemory: true, SessionCntReplay: true}, "FragSessionSetupAns index=0 NotEnoughMemory SessionCntReplay"},
-		{fragmentation.DataFragment{N: 12, Data: make([]byte, 48)}, "DataFragment index=0 n=12 size=48"},
-		{fragmentation.FragSessionStatusReq{Participants: true}, "FragSessionStatusReq index=0 Participants"},
-		{fragmentation.FragSessionStatusAns{NbFragReceived: 270, MissingFrag: 5}, "FragSessionStatusAns index=0 received=270 missing=5"},
-		{fragmentation.FragSessionStatusAns{SessionDoesNotExist: true}, "FragSessionStatusAns SessionDoesNotExist"},
-		{fragmentation.FragSessionDeleteReq{FragIndex: 2}, "FragSessionDeleteReq index=2"},
-		{fragmentation.FragSessionDeleteAns{SessionDoesNotExist: true}, "FragSessionDeleteAns index=0 SessionDoesNotExist"},
-		{fragmentation.FragDataBlockReceivedReq{MICError: true}, "FragDataBlockReceivedReq index=0 MICError"},
-		{fragmentation.FragDataBlockReceivedAns{}, "FragDataBlockReceivedAns index=0"},
-	} {
-		if got := c.cmd.String(); got != c.want {
-			t.Errorf("%q, want %q", got, c.want)
-		}
-	}
+	codectest.Text(t, fragmentation.FragSessionSetupReq{NbFrag: 275, FragSize: 239, Padding: 9}, "FragSessionSetupReq index=0 nb=275 size=239 pad=9")
+	codectest.Text(t, fragmentation.FragSessionSetupReq{
+		FragIndex: 1, McGroupBitMask: 5, NbFrag: 2, FragSize: 3, FragAlgo: 1, BlockAckDelay: 6,
+		AckReception: true, Descriptor: [4]byte{1}, SessionCnt: 4, MIC: [4]byte{0xab},
+	},
+		"FragSessionSetupReq index=1 groups=0101 nb=2 size=3 algo=1 ackdelay=6 descriptor=01000000 cnt=4 mic=ab000000 AckReception")
+	codectest.Text(t, fragmentation.FragSessionSetupAns{}, "FragSessionSetupAns index=0")
+	codectest.Text(t, fragmentation.FragSessionSetupAns{NotEnoughMemory: true, SessionCntReplay: true}, "FragSessionSetupAns index=0 NotEnoughMemory SessionCntReplay")
+	codectest.Text(t, fragmentation.DataFragment{N: 12, Data: make([]byte, 48)}, "DataFragment index=0 n=12 size=48")
+	codectest.Text(t, fragmentation.FragSessionStatusReq{Participants: true}, "FragSessionStatusReq index=0 Participants")
+	codectest.Text(t, fragmentation.FragSessionStatusAns{NbFragReceived: 270, MissingFrag: 5}, "FragSessionStatusAns index=0 received=270 missing=5")
+	codectest.Text(t, fragmentation.FragSessionStatusAns{SessionDoesNotExist: true}, "FragSessionStatusAns SessionDoesNotExist")
+	codectest.Text(t, fragmentation.FragSessionDeleteReq{FragIndex: 2}, "FragSessionDeleteReq index=2")
+	codectest.Text(t, fragmentation.FragSessionDeleteAns{SessionDoesNotExist: true}, "FragSessionDeleteAns index=0 SessionDoesNotExist")
+	codectest.Text(t, fragmentation.FragDataBlockReceivedReq{MICError: true}, "FragDataBlockReceivedReq index=0 MICError")
+	codectest.Text(t, fragmentation.FragDataBlockReceivedAns{}, "FragDataBlockReceivedAns index=0")
 }
 
-func FuzzParseDownlink(f *testing.F) {
-	for _, c := range downlinks {
-		b, _ := hex.DecodeString(c.hex)
-		f.Add(b)
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, v := range versions {
-			checkStable(t, v, b, fragmentation.NextDownlink)
-		}
-	})
-}
+func FuzzParseDownlink(f *testing.F) { codectest.Fuzz(f, downlinksV1, downlinksV2) }
 
-func FuzzParseUplink(f *testing.F) {
-	for _, c := range uplinks {
-		b, _ := hex.DecodeString(c.hex)
-		f.Add(b)
-	}
-	f.Add([]byte{0x01, 0x04, 0, 0, 0, 0x02, 0x00})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, v := range versions {
-			checkStable(t, v, b, fragmentation.NextUplink)
-		}
-	})
-}
-
-// checkStable requires of each command that what was read can be written, and reads the
-// same again. Commands are taken one by one because zeros after a session that does not
-// exist read as its padding.
-func checkStable(t *testing.T, v lorawan.Version, b []byte, next func(lorawan.Version, []byte) (lorawan.Command, []byte, error)) {
-	t.Helper()
-	for len(b) > 0 {
-		cmd, rest, err := next(v, b)
-		if err != nil {
-			if len(rest) != len(b) {
-				t.Fatalf("% x: error %v consumed bytes", b, err)
-			}
-			return
-		}
-		out, err := cmd.Append(nil, v)
-		if unsendable(cmd) != (err != nil) {
-			t.Fatalf("% x: %v: %v", b, cmd, err)
-		}
-		if err == nil {
-			again, left, err := next(v, out)
-			if err != nil || len(left) > 0 || !reflect.DeepEqual(again, cmd) {
-				t.Fatalf("% x: %v, then %v, %v", b, cmd, again, err)
-			}
-		}
-		b = rest
-	}
-}
-
-// unsendable tells the commands that a device must be able to read, to refuse them, and
-// that no server may send.
-func unsendable(cmd lorawan.Command) bool {
-	switch c := cmd.(type) {
-	case fragmentation.FragSessionSetupReq:
-		return c.NbFrag == 0 || c.NbFrag > fragmentation.MaxNbFrag || c.FragSize == 0
-	case fragmentation.DataFragment:
-		return c.N == 0
-	}
-	return false
-}
+func FuzzParseUplink(f *testing.F) { codectest.Fuzz(f, uplinksV1, uplinksV2) }

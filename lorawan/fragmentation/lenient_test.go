@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/starling-fuota/starling/lorawan"
@@ -94,8 +95,8 @@ func TestLenientUplinkReadsTheOtherAnswersToo(t *testing.T) {
 }
 
 func FuzzParseUplinkLenient(f *testing.F) {
-	for _, c := range uplinks {
-		b, _ := hex.DecodeString(c.hex)
+	for _, w := range slices.Concat(uplinksV1.Wires, uplinksV2.Wires) {
+		b, _ := hex.DecodeString(w.Hex)
 		f.Add(b, uint8(0), uint16(300), false)
 	}
 	f.Add([]byte{0x01, 0x14, 0, 0, 0}, uint8(0), uint16(20), true)
