@@ -59,9 +59,9 @@ func BenchmarkEncodeBlock(b *testing.B) {
 }
 
 // lossy lists the fragments of m that arrive at 10 % loss until a device is done.
-func lossy(m int) []int {
+func lossy(v lorawan.Version, m int) []int {
 	rng := rand.New(rand.NewPCG(6, 0))
-	d, _ := fec.NewRankDecoder(lorawan.V1, m, fec.Limits{})
+	d, _ := fec.NewRankDecoder(v, m, fec.Limits{})
 	var out []int
 	for n := 1; !d.Done(); n++ {
 		if rng.Float64() >= 0.1 {
@@ -74,29 +74,31 @@ func lossy(m int) []int {
 
 // BenchmarkDecode receives a whole block at 10 % loss; MB/s is of the block.
 func BenchmarkDecode(b *testing.B) {
-	for _, m := range benchCounts {
-		b.Run(fmt.Sprintf("M=%d", m), func(b *testing.B) {
-			e, err := fec.NewEncoder(lorawan.V1, stream("bench", m*benchFragSize), benchFragSize)
-			if err != nil {
-				b.Fatal(err)
-			}
-			arrival := lossy(m)
-			frags := make([][]byte, len(arrival))
-			for i, n := range arrival {
-				frags[i], _ = e.Fragment(n, nil)
-			}
-			b.SetBytes(int64(m * benchFragSize))
-			b.ReportAllocs()
-			for b.Loop() {
-				d, _ := fec.NewDecoder(lorawan.V1, m, benchFragSize, fec.Limits{})
+	for _, v := range versions {
+		for _, m := range benchCounts {
+			b.Run(fmt.Sprintf("v%d/M=%d", v, m), func(b *testing.B) {
+				e, err := fec.NewEncoder(v, stream("bench", m*benchFragSize), benchFragSize)
+				if err != nil {
+					b.Fatal(err)
+				}
+				arrival := lossy(v, m)
+				frags := make([][]byte, len(arrival))
 				for i, n := range arrival {
-					d.Add(n, frags[i])
+					frags[i], _ = e.Fragment(n, nil)
 				}
-				if !d.Done() {
-					b.Fatal("not done")
+				b.SetBytes(int64(m * benchFragSize))
+				b.ReportAllocs()
+				for b.Loop() {
+					d, _ := fec.NewDecoder(v, m, benchFragSize, fec.Limits{})
+					for i, n := range arrival {
+						d.Add(n, frags[i])
+					}
+					if !d.Done() {
+						b.Fatal("not done")
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 
@@ -104,7 +106,7 @@ func BenchmarkDecode(b *testing.B) {
 func BenchmarkRanks(b *testing.B) {
 	for _, m := range benchCounts {
 		b.Run(fmt.Sprintf("M=%d", m), func(b *testing.B) {
-			arrival := lossy(m)
+			arrival := lossy(lorawan.V1, m)
 			rows := make([]fec.Row, len(arrival))
 			for i, n := range arrival {
 				if n > m {
