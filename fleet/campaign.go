@@ -115,7 +115,7 @@ func (c Campaign) Validate() error {
 	k.that(c.RebootAt.IsZero() || c.Type == FOTACampaign, "reboot_at", "is set", "only FOTA campaigns reboot devices")
 	k.that(c.RebootAt.IsZero() || c.RebootAt.After(c.SessionStart), "reboot_at", "is not after session_start", "devices reboot once they have the image")
 	k.that(c.MaxDuration != 0, "max_duration_s", "is missing", "say after how many seconds devices fall back to class A, such as 32760 for class C")
-	k.span("max_duration_s", c.MaxDuration, 0, 90*24*time.Hour)
+	k.span("max_duration_s", c.MaxDuration, 90*24*time.Hour)
 	// The negation also catches NaN.
 	k.that(c.SuccessThreshold >= 0 && c.SuccessThreshold <= 100, "success_threshold", "is not a percentage within 0 to 100", "")
 	c.Policy.check(&k)

@@ -107,11 +107,11 @@ func (p CampaignPolicy) check(c *checks) {
 	c.that(p.Retries <= 100, "policy.retries", "is more than 100", "")
 	c.that(p.StatusByMulticastAbove >= 0, "policy.status_by_multicast_above", "is negative", "")
 	c.that(p.MaxCodedPercent <= 1000, "policy.max_coded_percent", "is more than 1000", "")
-	c.span("policy.late_answer_s", p.LateAnswer, 0, 24*time.Hour)
-	c.span("policy.session_lead_s", p.SessionLead, 0, 7*24*time.Hour)
-	c.span("policy.first_fragment_delay_s", p.FirstFragmentDelay, 0, time.Hour)
+	c.span("policy.late_answer_s", p.LateAnswer, 24*time.Hour)
+	c.span("policy.session_lead_s", p.SessionLead, 7*24*time.Hour)
+	c.span("policy.first_fragment_delay_s", p.FirstFragmentDelay, time.Hour)
 	c.that(p.MulticastDelay >= 0 && p.MulticastDelay <= time.Hour, "policy.multicast_delay_s", "is not within 0 to 3600 seconds", "")
-	c.span("policy.flash_time_s", p.FlashTime, 0, 24*time.Hour)
+	c.span("policy.flash_time_s", p.FlashTime, 24*time.Hour)
 }
 
 type policyJSON CampaignPolicy

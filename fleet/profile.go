@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -102,84 +101,10 @@ func (d *FirmwareDialect) UnmarshalText(b []byte) (err error) {
 }
 
 // Packages says which application-layer packages a device has, in which version.
-// 0: the device does not have it.
-type Packages struct {
-	ClockSync     lorawan.Version `json:"clock_sync"`
-	McSetup       lorawan.Version `json:"mc_setup"`
-	Fragmentation lorawan.Version `json:"fragmentation"`
-	FirmwareMgmt  lorawan.Version `json:"firmware_mgmt"`
-	MultiPackage  lorawan.Version `json:"multi_package"`
-}
+type Packages = lorawan.PackageVersions
 
-// Of returns the version of one package, 0 if absent.
-func (p Packages) Of(id lorawan.PackageID) lorawan.Version {
-	switch id {
-	case lorawan.ClockSync:
-		return p.ClockSync
-	case lorawan.McSetup:
-		return p.McSetup
-	case lorawan.Fragmentation:
-		return p.Fragmentation
-	case lorawan.FirmwareMgmt:
-		return p.FirmwareMgmt
-	case lorawan.MultiPackage:
-		return p.MultiPackage
-	}
-	return 0
-}
-
-// Over returns p with the versions of base where p has none: what one device has told of
-// itself over what its profile says of all.
-func (p Packages) Over(base Packages) Packages {
-	return Packages{
-		ClockSync:     cmp.Or(p.ClockSync, base.ClockSync),
-		McSetup:       cmp.Or(p.McSetup, base.McSetup),
-		Fragmentation: cmp.Or(p.Fragmentation, base.Fragmentation),
-		FirmwareMgmt:  cmp.Or(p.FirmwareMgmt, base.FirmwareMgmt),
-		MultiPackage:  cmp.Or(p.MultiPackage, base.MultiPackage),
-	}
-}
-
-// Ports says on which FPort a device expects each package. 0: the port that the
-// package's specification recommends. TS007 has a fixed port and no entry.
-type Ports struct {
-	ClockSync     uint8 `json:"clock_sync,omitempty"`
-	McSetup       uint8 `json:"mc_setup,omitempty"`
-	Fragmentation uint8 `json:"fragmentation,omitempty"`
-	FirmwareMgmt  uint8 `json:"firmware_mgmt,omitempty"`
-}
-
-// Of returns the FPort of one package, never 0 for a package that exists.
-func (p Ports) Of(id lorawan.PackageID) uint8 {
-	var port uint8
-	switch id {
-	case lorawan.ClockSync:
-		port = p.ClockSync
-	case lorawan.McSetup:
-		port = p.McSetup
-	case lorawan.Fragmentation:
-		port = p.Fragmentation
-	case lorawan.FirmwareMgmt:
-		port = p.FirmwareMgmt
-	}
-	if port == 0 {
-		return id.DefaultFPort()
-	}
-	return port
-}
-
-// Package returns which package listens on an FPort.
-func (p Ports) Package(fport uint8) (lorawan.PackageID, bool) {
-	if fport == 0 {
-		return 0, false
-	}
-	for _, id := range []lorawan.PackageID{lorawan.MultiPackage, lorawan.ClockSync, lorawan.McSetup, lorawan.Fragmentation, lorawan.FirmwareMgmt} {
-		if p.Of(id) == fport {
-			return id, true
-		}
-	}
-	return 0, false
-}
+// Ports says on which FPort a device expects each package.
+type Ports = lorawan.PackagePorts
 
 // Decoder holds the limits of a device's fragmentation decoder (TS004). 0: unlimited.
 type Decoder struct {
@@ -261,8 +186,8 @@ func (p DeviceProfile) Validate() error {
 
 // timing checks the two durations that profiles and files share.
 func (c *checks) timing(tolerance, period time.Duration) {
-	c.span("time_tolerance_s", tolerance, 0, 24*time.Hour)
-	c.span("default_uplink_period_s", period, 0, 31*24*time.Hour)
+	c.span("time_tolerance_s", tolerance, 24*time.Hour)
+	c.span("default_uplink_period_s", period, 31*24*time.Hour)
 }
 
 func (c *checks) packages(p Packages) {

@@ -28,7 +28,7 @@ func (e *FieldError) Error() string {
 // found, however deep errors.Join or wrapping has put them.
 func FieldErrors(err error) []*FieldError {
 	var out []*FieldError
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // it is the unwrapping that is done here
 	case nil:
 	case *FieldError:
 		out = append(out, e)
@@ -78,9 +78,9 @@ func (c *checks) text(field, s string, limit int) {
 	}), field, "holds control characters", "remove them")
 }
 
-// span checks a duration of whole seconds in lo..hi.
-func (c *checks) span(field string, d, lo, hi time.Duration) {
-	c.that(d >= lo && d <= hi, field, fmt.Sprintf("is not within %d to %d seconds", int64(lo.Seconds()), int64(hi.Seconds())), "")
+// span checks a duration of whole seconds in 0..hi.
+func (c *checks) span(field string, d, hi time.Duration) {
+	c.that(d >= 0 && d <= hi, field, fmt.Sprintf("is not within 0 to %d seconds", int64(hi.Seconds())), "")
 	c.that(d%time.Second == 0, field, "is not a whole number of seconds", "")
 }
 

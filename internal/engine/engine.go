@@ -107,8 +107,8 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // orNil returns nil if ctx has ended: then errors only say that it has.
 func orNil(ctx context.Context, err error) error {
-	if ctx.Err() != nil || err == nil {
-		return nil
+	if err == nil || ctx.Err() != nil {
+		return nil //nolint:nilerr // an order to end, carried out, is no error
 	}
 	return fmt.Errorf("engine: %w", err)
 }

@@ -116,9 +116,9 @@ func each(ctx context.Context, q querier, f func(*sql.Rows) error, query string,
 	if err != nil {
 		return err
 	}
+	defer func() { _ = rows.Close() }() // after the last row it is closed already
 	for rows.Next() {
 		if err := f(rows); err != nil {
-			_ = rows.Close()
 			return err
 		}
 	}
@@ -135,11 +135,11 @@ func execAll[T any](ctx context.Context, q querier, query string, items []T, arg
 	if err != nil {
 		return err
 	}
+	defer func() { _ = stmt.Close() }() // it holds nothing that could fail to be written
 	for _, item := range items {
 		if _, err := stmt.ExecContext(ctx, args(item)...); err != nil {
-			_ = stmt.Close()
 			return err
 		}
 	}
-	return stmt.Close()
+	return nil
 }
