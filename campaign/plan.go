@@ -89,6 +89,7 @@ func Plan(r Request) (Planned, error) {
 	if len(r.Groups) == 0 {
 		return Planned{}, fmt.Errorf("%w: its regions hold no multicast group: add one", ErrBlocked)
 	}
+	p.Groups, p.Devices = slices.Clone(p.Groups), slices.Clone(p.Devices) // the caller's stay as they are
 	slices.SortFunc(p.Groups, func(a, b fleet.MulticastGroup) int { return a.DevEUI.Compare(b.DevEUI) })
 	slices.SortFunc(p.Devices, func(a, b fleet.Device) int { return a.DevEUI.Compare(b.DevEUI) })
 	for i := range p.Devices {
