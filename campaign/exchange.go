@@ -63,8 +63,12 @@ func (c *Campaign) becomeListening(i int) {
 	})
 }
 
-// becomeHolding waits until a time before it asks.
+// becomeHolding waits until a time before it asks. A copy of the command that is still
+// queued is taken back: it would be there twice when the time has come.
 func (c *Campaign) becomeHolding(i int, until time.Time) {
+	if c.devices[i].Phase == PhaseQueued {
+		c.out.FlushDevices = append(c.out.FlushDevices, c.spec.Devices[i].DevEUI)
+	}
 	c.change(i, func(d *Device) { d.Phase, d.Deadline = PhaseHolding, c.patience(until) })
 }
 
@@ -320,7 +324,7 @@ func (c *Campaign) joined(in Joined) {
 	}
 	c.change(i, func(d *Device) {
 		d.Stage, d.Phase, d.Attempts = c.stages[0], PhaseWaiting, 0
-		d.SetUp, d.Session, d.RebootSet, d.Deadline, d.Heard = false, false, false, time.Time{}, c.now
+		d.SetUp, d.Session, d.ClockWrong, d.RebootSet, d.Deadline, d.Heard = false, false, false, false, time.Time{}, c.now
 	})
 	c.begin(i)
 }
@@ -358,6 +362,7 @@ func (c *Campaign) moveOn(i int) {
 	}
 	c.change(i, func(d *Device) {
 		d.Stage, d.Phase, d.Attempts, d.Deadline, d.Frame = c.stages[next], PhaseWaiting, 0, time.Time{}, ""
+		d.ClockWrong = false
 		if d.Outcome == Active {
 			d.Reason, d.Detail = ReasonNone, "" // of fragments that were missing
 		}

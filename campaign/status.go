@@ -35,11 +35,12 @@ func (c *Campaign) onStatusAns(i int, ans fragmentation.FragSessionStatusAns) ve
 		}
 		return verdict{kind: refused, reason: ReasonFragNoSession, text: "the device has no such session any more: it may have reset"}
 	}
+	lossy := d.Missing > 0 // as it told before
 	c.change(i, func(d *Device) { d.Received, d.Missing = ans.NbFragReceived, ans.MissingFrag })
 	if ans.MemoryError {
 		return verdict{kind: refused, reason: ReasonFragDecoder, text: fmt.Sprintf("the device lost more fragments than its decoder can repair (received %d, missing %d)", ans.NbFragReceived, ans.MissingFrag)}
 	}
-	lacks := unresolved(c.traits(i).StatusStyle, ans, int(l.NbFrag), c.laneState(i).High, d.Loss > 0)
+	lacks := unresolved(c.traits(i).StatusStyle, ans, int(l.NbFrag), c.laneState(i).High, lossy)
 	if lacks == 0 {
 		if ans.MICError && l.Version >= lorawan.V2 {
 			return verdict{kind: refused, reason: ReasonFragMIC, text: "the block is complete, but its MIC is wrong"}
