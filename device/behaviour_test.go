@@ -152,13 +152,13 @@ func TestEveryPackageTellsItsVersionOnItsPort(t *testing.T) {
 	})
 	for id := lorawan.ClockSync; id <= lorawan.FirmwareMgmt; id++ {
 		s.heard = nil
-		s.sendBytes(s.cfg.Ports.FPort(id), []byte{0})
+		s.sendBytes(s.cfg.Ports.Of(id), []byte{0})
 		s.advance(10 * time.Second)
 		found := false
 		for _, u := range s.heard {
 			ans, _, err := lorawan.ParsePackageVersionAns(u.payload[1:])
-			found = found || err == nil && u.fport == s.cfg.Ports.FPort(id) &&
-				ans == lorawan.PackageVersionAns{PackageIdentifier: id, PackageVersion: s.cfg.Packages.Version(id)}
+			found = found || err == nil && u.fport == s.cfg.Ports.Of(id) &&
+				ans == lorawan.PackageVersionAns{PackageIdentifier: id, PackageVersion: s.cfg.Packages.Of(id)}
 		}
 		if !found {
 			t.Errorf("%s: %+v", id, s.heard)

@@ -61,7 +61,7 @@ func (d *Device) askTime(now time.Time) {
 		return
 	}
 	d.post(message{
-		at: now, fport: d.cfg.Ports.FPort(lorawan.ClockSync), topic: errand{what: timeRequest},
+		at: now, fport: d.cfg.Ports.Of(lorawan.ClockSync), topic: errand{what: timeRequest},
 		make: func(now time.Time, _ int) []byte {
 			return encode(clocksync.AppTimeReq{
 				DeviceTime:  lorawan.GPSSeconds32(d.clock.read(now)),

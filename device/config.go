@@ -50,65 +50,16 @@ type Installer func(block, running []byte) (image []byte, err error)
 
 // Packages holds the version of each application-layer package that the device has;
 // 0: it does not have the package and ignores its FPort.
-type Packages struct {
-	ClockSync     lorawan.Version // TS003
-	McSetup       lorawan.Version // TS005
-	Fragmentation lorawan.Version // TS004
-	FirmwareMgmt  lorawan.Version // TS006
-	MultiPackage  lorawan.Version // TS007
-}
+type Packages = lorawan.PackageVersions
 
-// Version returns the version of one package, 0 if it is absent or unknown.
-func (p Packages) Version(id lorawan.PackageID) lorawan.Version {
-	switch id {
-	case lorawan.MultiPackage:
-		return p.MultiPackage
-	case lorawan.ClockSync:
-		return p.ClockSync
-	case lorawan.McSetup:
-		return p.McSetup
-	case lorawan.Fragmentation:
-		return p.Fragmentation
-	case lorawan.FirmwareMgmt:
-		return p.FirmwareMgmt
-	}
-	return 0
-}
+// Ports holds the FPort of each package; 0 is the default of its specification.
+type Ports = lorawan.PackagePorts
 
-// Ports holds the FPort of each package; 0 is the default of its specification. The
-// FPort of TS007 is fixed.
-type Ports struct {
-	ClockSync, McSetup, Fragmentation, FirmwareMgmt uint8
-}
-
-// FPort returns where the package listens and sends.
-func (p Ports) FPort(id lorawan.PackageID) uint8 {
-	var port uint8
-	switch id {
-	case lorawan.ClockSync:
-		port = p.ClockSync
-	case lorawan.McSetup:
-		port = p.McSetup
-	case lorawan.Fragmentation:
-		port = p.Fragmentation
-	case lorawan.FirmwareMgmt:
-		port = p.FirmwareMgmt
-	}
-	if port == 0 {
-		port = id.DefaultFPort()
-	}
-	return port
-}
-
-// packages in the order of their identifiers, which is the order of DevPackageAns.
-var packages = []lorawan.PackageID{
-	lorawan.MultiPackage, lorawan.ClockSync, lorawan.McSetup, lorawan.Fragmentation, lorawan.FirmwareMgmt,
-}
-
-// packageAt returns the package of the device that listens on port.
+// packageAt returns the package of the device that listens on port. A package that the
+// device lacks leaves its port to others.
 func (c *Config) packageAt(port uint8) (lorawan.PackageID, bool) {
-	for _, id := range packages {
-		if c.Packages.Version(id) != 0 && c.Ports.FPort(id) == port {
+	for _, id := range lorawan.AllPackages() {
+		if c.Packages.Of(id) != 0 && c.Ports.Of(id) == port {
 			return id, true
 		}
 	}

@@ -73,9 +73,9 @@ func (d *Device) answer(id lorawan.PackageID, ready time.Time, r reply) {
 	if d.cfg.Behaviour.Silent {
 		return
 	}
-	version := d.cfg.Packages.Version(id)
+	version := d.cfg.Packages.Of(id)
 	d.post(message{
-		at: ready.Add(r.delay), fport: d.cfg.Ports.FPort(id), topic: r.topic,
+		at: ready.Add(r.delay), fport: d.cfg.Ports.Of(id), topic: r.topic,
 		batch: d.batches, limit: d.cfg.Stack.MaxAnswer[id],
 		make: func(now time.Time, room int) []byte { return encode(r.command(now, room), version) },
 	})
@@ -95,7 +95,7 @@ func encode(c lorawan.Command, v lorawan.Version) []byte {
 
 // parse cuts a payload into commands. An error, ErrUnknownCID among them, ends the list.
 func (d *Device) parse(id lorawan.PackageID, payload []byte) (cmds []lorawan.Command, err error) {
-	v := d.cfg.Packages.Version(id)
+	v := d.cfg.Packages.Of(id)
 	switch id {
 	case lorawan.ClockSync:
 		cmds, err = clocksync.ParseDownlink(v, payload)
@@ -143,7 +143,7 @@ func (d *Device) execute(at time.Time, id lorawan.PackageID, from origin, c lora
 	}
 	switch c := c.(type) {
 	case lorawan.PackageVersionReq:
-		return say(lorawan.PackageVersionAns{PackageIdentifier: id, PackageVersion: d.cfg.Packages.Version(id)})
+		return say(lorawan.PackageVersionAns{PackageIdentifier: id, PackageVersion: d.cfg.Packages.Of(id)})
 
 	case clocksync.AppTimeAns:
 		d.takeTime(at, c)

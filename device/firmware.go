@@ -197,7 +197,7 @@ func (d *Device) boot(now time.Time) {
 		return
 	}
 	d.post(message{
-		at: now.Add(d.within(reportSoonest, reportLatest)), fport: d.cfg.Ports.FPort(lorawan.FirmwareMgmt),
+		at: now.Add(d.within(reportSoonest, reportLatest)), fport: d.cfg.Ports.Of(lorawan.FirmwareMgmt),
 		make: func(time.Time, int) []byte {
 			ans := firmware.DevVersionAns{FWVersion: d.firmware.version, HWVersion: d.cfg.HWVersion}
 			if d.cfg.Stack.SwapsBootVersion {

@@ -114,7 +114,7 @@ func (d *Device) announce(at time.Time, s *fragSession, times int) {
 	e := errand{blockReceived, index}
 	d.agenda.set(e, at.Add(d.answerTime()+d.spread(s)), func(now time.Time) {
 		d.post(message{
-			at: now, fport: d.cfg.Ports.FPort(lorawan.Fragmentation), topic: e,
+			at: now, fport: d.cfg.Ports.Of(lorawan.Fragmentation), topic: e,
 			make: func(time.Time, int) []byte {
 				req := fragmentation.FragDataBlockReceivedReq{FragIndex: index, MICError: s.micError}
 				return encode(req, d.cfg.Packages.Fragmentation)

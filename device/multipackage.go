@@ -17,7 +17,7 @@ type answerBuffer struct {
 // takeMultiPackage carries out the commands of one frame on FPort 225. The answers are
 // collected and sent together; they are as late as the latest of them.
 func (d *Device) takeMultiPackage(at time.Time, payload []byte) {
-	m, err := multipackage.ParseDownlink(payload, d.versions())
+	m, err := multipackage.ParseDownlink(payload, d.cfg.Packages)
 	if err != nil && d.cfg.Stack.DropsOnUnknown || len(m.Items) == 0 {
 		return
 	}
@@ -31,7 +31,7 @@ func (d *Device) takeMultiPackage(at time.Time, payload []byte) {
 	var replies []reply
 	var ids []lorawan.PackageID
 	for _, item := range m.Items {
-		if d.cfg.Packages.Version(item.Package) == 0 || !d.implements(item.Command) {
+		if d.cfg.Packages.Of(item.Package) == 0 || !d.implements(item.Command) {
 			break
 		}
 		if r := d.executeItem(at, item); r != nil {
@@ -54,10 +54,10 @@ func (d *Device) executeItem(at time.Time, item multipackage.Item) *reply {
 
 func (d *Device) devPackages() multipackage.DevPackageAns {
 	var ans multipackage.DevPackageAns
-	for _, id := range packages {
-		if v := d.cfg.Packages.Version(id); v != 0 {
+	for _, id := range lorawan.AllPackages() {
+		if v := d.cfg.Packages.Of(id); v != 0 {
 			ans.Packages = append(ans.Packages, multipackage.PackageInfo{
-				PackageIdentifier: id, PackageVersion: v, FPort: d.cfg.Ports.FPort(id),
+				PackageIdentifier: id, PackageVersion: v, FPort: d.cfg.Ports.Of(id),
 			})
 		}
 	}
@@ -73,7 +73,7 @@ func (d *Device) answerBytes(now time.Time, room int, replies []reply, ids []lor
 		if c == nil {
 			continue
 		}
-		more, err := multipackage.AppendItems(nil, d.versions(), append(items, multipackage.Item{Package: ids[i], Command: c})...)
+		more, err := multipackage.AppendItems(nil, d.cfg.Packages, append(items, multipackage.Item{Package: ids[i], Command: c})...)
 		if err != nil {
 			panic("device: " + err.Error()) // the device made it up itself, in range
 		}
@@ -145,16 +145,9 @@ func (d *Device) multiPackageFrame(frag multipackage.MultiPackBufferFrag) []byte
 		Token:   d.answers.token,
 		NoToken: frag.Error,
 	}
-	b, err := m.Append(nil, d.versions())
+	b, err := m.Append(nil, d.cfg.Packages)
 	if err != nil {
 		panic("device: " + err.Error()) // the piece was cut from the buffer itself
 	}
 	return b
-}
-
-func (d *Device) versions() multipackage.Versions {
-	p := d.cfg.Packages
-	return multipackage.Versions{
-		ClockSync: p.ClockSync, McSetup: p.McSetup, Fragmentation: p.Fragmentation, FirmwareMgmt: p.FirmwareMgmt,
-	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 var newest = multipackage.Versions{
-	ClockSync: lorawan.V2, McSetup: lorawan.V2, Fragmentation: lorawan.V2, FirmwareMgmt: lorawan.V1,
+	ClockSync: lorawan.V2, McSetup: lorawan.V2, Fragmentation: lorawan.V2, FirmwareMgmt: lorawan.V1, MultiPackage: lorawan.V1,
 }
 
 // sendAll sends commands of several packages in one frame and returns the frames that come back.

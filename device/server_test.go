@@ -127,7 +127,7 @@ func (s *server) open(up device.Uplink) {
 // take returns what was heard on an FPort, and forgets all that was heard.
 func (s *server) take(id lorawan.PackageID) (payloads [][]byte) {
 	for _, u := range s.heard {
-		if u.fport == s.cfg.Ports.FPort(id) {
+		if u.fport == s.cfg.Ports.Of(id) {
 			payloads = append(payloads, u.payload)
 		}
 	}
@@ -138,11 +138,11 @@ func (s *server) take(id lorawan.PackageID) (payloads [][]byte) {
 // send sends commands of one package in one unicast frame.
 func (s *server) send(id lorawan.PackageID, cmds ...lorawan.Command) {
 	s.t.Helper()
-	payload, err := lorawan.AppendAll(nil, s.cfg.Packages.Version(id), cmds...)
+	payload, err := lorawan.AppendAll(nil, s.cfg.Packages.Of(id), cmds...)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.sendBytes(s.cfg.Ports.FPort(id), payload)
+	s.sendBytes(s.cfg.Ports.Of(id), payload)
 }
 
 func (s *server) sendBytes(fport uint8, payload []byte) {
@@ -159,7 +159,7 @@ func (s *server) multicast(c lorawan.Command) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.multicastBytes(s.cfg.Ports.FPort(lorawan.Fragmentation), payload)
+	s.multicastBytes(s.cfg.Ports.Of(lorawan.Fragmentation), payload)
 }
 
 func (s *server) multicastBytes(fport uint8, payload []byte) {
@@ -185,7 +185,7 @@ func (s *server) parsed(id lorawan.PackageID, next nextParser) (all []lorawan.Co
 	s.t.Helper()
 	for _, b := range s.take(id) {
 		for len(b) > 0 {
-			c, rest, err := next(s.cfg.Packages.Version(id), b)
+			c, rest, err := next(s.cfg.Packages.Of(id), b)
 			if err != nil {
 				s.t.Fatalf("%x: %v", b, err)
 			}

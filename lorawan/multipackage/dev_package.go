@@ -68,20 +68,11 @@ func (c DevPackageAns) String() string {
 	return s
 }
 
-// Versions returns the versions that the device reports for the packages that have a codec.
+// Versions returns the versions that the device reports, those of unknown packages aside.
 func (c DevPackageAns) Versions() Versions {
 	var vs Versions
 	for _, p := range c.Packages {
-		switch p.PackageIdentifier {
-		case lorawan.ClockSync:
-			vs.ClockSync = p.PackageVersion
-		case lorawan.McSetup:
-			vs.McSetup = p.PackageVersion
-		case lorawan.Fragmentation:
-			vs.Fragmentation = p.PackageVersion
-		case lorawan.FirmwareMgmt:
-			vs.FirmwareMgmt = p.PackageVersion
-		}
+		vs.Set(p.PackageIdentifier, p.PackageVersion)
 	}
 	return vs
 }

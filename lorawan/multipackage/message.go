@@ -105,7 +105,7 @@ func parseItems(b []byte, vs Versions, parser func(lorawan.PackageID) (nextFunc,
 		if err != nil {
 			return items, err
 		}
-		c, rest, err := next(vs.Of(p), b)
+		c, rest, err := next(versionOf(p, vs), b)
 		if err != nil {
 			return items, err
 		}
@@ -163,7 +163,7 @@ func AppendItems(b []byte, vs Versions, items ...Item) ([]byte, error) {
 			out = append(out, packageIDFlag|byte(p))
 		}
 		var err error
-		if out, err = i.Command.Append(out, vs.Of(p)); err != nil {
+		if out, err = i.Command.Append(out, versionOf(p, vs)); err != nil {
 			return b, err
 		}
 	}

@@ -18,8 +18,8 @@ import (
 )
 
 var (
-	v1 = multipackage.Versions{ClockSync: 1, McSetup: 1, Fragmentation: 1, FirmwareMgmt: 1}
-	v2 = multipackage.Versions{ClockSync: 2, McSetup: 2, Fragmentation: 2, FirmwareMgmt: 1}
+	v1 = multipackage.Versions{ClockSync: 1, McSetup: 1, Fragmentation: 1, FirmwareMgmt: 1, MultiPackage: 1}
+	v2 = multipackage.Versions{ClockSync: 2, McSetup: 2, Fragmentation: 2, FirmwareMgmt: 1, MultiPackage: 1}
 )
 
 type hexBytes []byte
@@ -301,7 +301,7 @@ func TestDeviceListGivesVersions(t *testing.T) {
 		{lorawan.MultiPackage, 1, 225}, {lorawan.ClockSync, 2, 202}, {lorawan.McSetup, 2, 200},
 		{lorawan.Fragmentation, 1, 201}, {lorawan.FirmwareMgmt, 1, 203}, {9, 7, 210},
 	}}
-	want := multipackage.Versions{ClockSync: 2, McSetup: 2, Fragmentation: 1, FirmwareMgmt: 1}
+	want := multipackage.Versions{ClockSync: 2, McSetup: 2, Fragmentation: 1, FirmwareMgmt: 1, MultiPackage: 1}
 	if got := ans.Versions(); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}

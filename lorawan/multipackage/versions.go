@@ -17,29 +17,15 @@ var ErrUnknownPackage = errors.New("unknown package identifier")
 
 // Versions tells how the commands of each package are to be read and written. With an
 // unknown version, 0, only PackageVersionReq and PackageVersionAns are possible, which is
-// enough to find it out. TS007 itself has one version.
-type Versions struct {
-	ClockSync     lorawan.Version
-	McSetup       lorawan.Version
-	Fragmentation lorawan.Version
-	FirmwareMgmt  lorawan.Version
-}
+// enough to find it out. TS007 itself has one version, and is read and written in it
+// whatever Versions says: its DevPackageReq is what one asks first.
+type Versions = lorawan.PackageVersions
 
-// Of returns the version of package p, or 0 if it is unknown.
-func (vs Versions) Of(p lorawan.PackageID) lorawan.Version {
-	switch p {
-	case lorawan.MultiPackage:
+func versionOf(p lorawan.PackageID, vs Versions) lorawan.Version {
+	if p == lorawan.MultiPackage {
 		return lorawan.V1
-	case lorawan.ClockSync:
-		return vs.ClockSync
-	case lorawan.McSetup:
-		return vs.McSetup
-	case lorawan.Fragmentation:
-		return vs.Fragmentation
-	case lorawan.FirmwareMgmt:
-		return vs.FirmwareMgmt
 	}
-	return 0
+	return vs.Of(p)
 }
 
 // nextFunc reads the first command of a payload, as NextDownlink and NextUplink of every
