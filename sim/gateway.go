@@ -9,7 +9,7 @@ import (
 // gateway is the state of a Gateway.
 type gateway struct {
 	Gateway
-	links     []*link // to devices, in the order of Config.Devices
+	links     []*link // to devices, in the order in which they were added
 	airUntil  moment  // end of its latest transmission: it is deaf and busy before that
 	listening []*link // whose devices listen to its latest transmission
 	budgets   []*budget

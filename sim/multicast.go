@@ -125,11 +125,10 @@ func (n *Network) newGroup(spec Group) (*group, error) {
 		return g, nil
 	}
 	for _, id := range spec.Gateways {
-		i := slices.IndexFunc(n.gateways, func(gw *gateway) bool { return gw.ID == id })
-		if i < 0 {
+		gw := n.gateway(id)
+		if gw == nil {
 			return nil, fmt.Errorf("gateway %q: %w", id, ErrUnknown)
 		}
-		gw := n.gateways[i]
 		if gw.Band != spec.Band || slices.Contains(g.gateways, gw) {
 			return nil, fmt.Errorf("gateway %q is of band %s or named twice: %w", id, gw.Band, ErrConfig)
 		}

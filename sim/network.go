@@ -21,6 +21,7 @@ type Network struct {
 	gateways []*gateway
 	devices  []*node
 	byEUI    map[lorawan.EUI64]*node
+	byAddr   map[lorawan.DevAddr]*node
 	groups   map[string]*group
 	onAir    map[channelKey][]*uplink // only with Collisions
 	counts   Counts
@@ -70,46 +71,25 @@ func New(cfg Config) (*Network, error) {
 	n := &Network{
 		cfg:    cfg,
 		byEUI:  make(map[lorawan.EUI64]*node, len(cfg.Devices)),
+		byAddr: make(map[lorawan.DevAddr]*node, len(cfg.Devices)),
 		groups: map[string]*group{},
 		onAir:  map[channelKey][]*uplink{},
 	}
-	gateways := map[string]*gateway{}
 	for _, g := range cfg.Gateways {
-		if _, ok := gateways[g.ID]; ok || g.ID == "" {
-			return nil, fmt.Errorf("gateway %q: name is empty or used twice: %w", g.ID, ErrConfig)
+		if err := n.AddGateway(g); err != nil {
+			return nil, err
 		}
-		if g.Band == 0 {
-			return nil, fmt.Errorf("gateway %q: no band: %w", g.ID, ErrConfig)
-		}
-		if frequency, _ := g.Band.RX2(); frequency == 0 {
-			return nil, fmt.Errorf("gateway %q: band %s leaves the frequency of RX2 to the network, which is not modelled: %w", g.ID, g.Band, ErrConfig)
-		}
-		gw := &gateway{Gateway: g}
-		gateways[g.ID] = gw
-		n.gateways = append(n.gateways, gw)
 	}
-	addrs := make(map[lorawan.DevAddr]lorawan.EUI64, len(cfg.Devices))
 	for _, spec := range cfg.Devices {
-		if _, ok := n.byEUI[spec.DevEUI]; ok {
-			return nil, fmt.Errorf("device %s: DevEUI used twice: %w", spec.DevEUI, ErrConfig)
+		if _, err := n.add(spec); err != nil {
+			return nil, err
 		}
-		if other, ok := addrs[spec.DevAddr]; ok {
-			return nil, fmt.Errorf("device %s: DevAddr %s is that of %s: %w", spec.DevEUI, spec.DevAddr, other, ErrConfig)
-		}
-		addrs[spec.DevAddr] = spec.DevEUI
-		d, err := n.newNode(spec, gateways)
-		if err != nil {
-			return nil, fmt.Errorf("device %s: %w", spec.DevEUI, err)
-		}
-		n.byEUI[spec.DevEUI] = d
-		n.devices = append(n.devices, d)
-		n.planWake(d)
 	}
 	n.cfg.Devices, n.cfg.Gateways = nil, nil // the nodes hold them
 	return n, nil
 }
 
-func (n *Network) newNode(spec DeviceSpec, gateways map[string]*gateway) (*node, error) {
+func (n *Network) newNode(spec DeviceSpec) (*node, error) {
 	if !spec.Band.Usable(spec.UplinkDR, lorawan.Uplink) {
 		return nil, fmt.Errorf("DR %d is no uplink data rate of band %s: %w", spec.UplinkDR, spec.Band, ErrConfig)
 	}
@@ -117,11 +97,11 @@ func (n *Network) newNode(spec DeviceSpec, gateways map[string]*gateway) (*node,
 		spec.Seed = stream("device", spec.DevEUI.String()) ^ n.cfg.Seed
 	}
 	if spec.Start.IsZero() {
-		spec.Start = n.cfg.Start
+		spec.Start = n.Now()
 	}
 	d := &node{DeviceSpec: spec, planned: never, actedAt: -1}
 	for _, l := range spec.Links {
-		gw := gateways[l.Gateway]
+		gw := n.gateway(l.Gateway)
 		if gw == nil {
 			return nil, fmt.Errorf("link to gateway %q, which does not exist: %w", l.Gateway, ErrConfig)
 		}
@@ -140,7 +120,6 @@ func (n *Network) newNode(spec DeviceSpec, gateways map[string]*gateway) (*node,
 			return nil, fmt.Errorf("downlinks from gateway %q: %w", gw.ID, err)
 		}
 		d.links = append(d.links, k)
-		gw.links = append(gw.links, k)
 	}
 	d.session = newSession(spec.Config)
 	if spec.New != nil {

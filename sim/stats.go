@@ -33,7 +33,7 @@ type Counts struct {
 // Stats is what happened on the air.
 type Stats struct {
 	Counts
-	Airtime         []GatewayAirtime // per gateway and sub-band that was used, in the order of Config.Gateways
+	Airtime         []GatewayAirtime // per gateway and sub-band that was used, in the order of Config.Gateways, then as added
 	DownlinkAirtime time.Duration    // of all gateways
 }
 
@@ -72,7 +72,7 @@ func (n *Network) Stats() Stats {
 	return s
 }
 
-// LinkStats returns every link, in the order of Config.Devices and DeviceSpec.Links.
+// LinkStats returns every link, in the order of Config.Devices, then of AddDevice, and DeviceSpec.Links.
 func (n *Network) LinkStats() []LinkStats {
 	var all []LinkStats
 	for _, d := range n.devices {

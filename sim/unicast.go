@@ -21,6 +21,7 @@ type session struct {
 	nextUp   uint32 // lowest uplink counter that is new
 	nextDown uint32 // of the next downlink
 	reboots  int    // of the device, when it was last heard
+	joins    bool   // its next uplink is the first since it was added
 	queue    []queued
 	window   window
 	room     int // bytes that the larger of its receive windows carries
@@ -114,8 +115,8 @@ func (n *Network) receive(up *uplink, heard []*gateway) {
 		}
 		d.nextUp, d.nextDown = 0, 0
 		n.rejoin(d)
-	} else if r := d.rebooted(); r != d.reboots {
-		d.reboots = r
+	} else if r := d.rebooted(); r != d.reboots || d.joins {
+		d.reboots, d.joins = r, false
 		n.rejoin(d)
 	}
 	d.nextUp = f.FCnt + 1
