@@ -107,7 +107,8 @@ func (p *player) spoken(i int, cmd lorawan.Command, fields []string) (lorawan.Co
 	return v.Interface().(lorawan.Command), nil
 }
 
-// number reads a value: a number, or "session", "reboot", "target", "old" with an optional "+n" or "-n".
+// number reads a value: a number, or or a word for one, with an optional
+// "+n" or "-n" behind it.
 func (p *player) number(i int, value string) (uint64, error) {
 	word, offset := value, int64(0)
 	if at := strings.IndexAny(value, "+-"); at > 0 {
@@ -130,6 +131,8 @@ func (p *player) number(i int, value string) (uint64, error) {
 		return seconds(p.spec.RebootAt)
 	case "echo": // the reboot time itself
 		return uint64(int64(lorawan.GPSSeconds32(p.spec.RebootAt)) + offset), nil
+	case "now": // GPS time
+		return uint64(lorawan.GPSSeconds(p.now) + offset), nil
 	case "cancelled":
 		return uint64(firmware.RebootCancel), nil
 	case "target":

@@ -38,9 +38,10 @@ func (c *Campaign) upgradeImageReq() (lorawan.PackageID, []lorawan.Command, verd
 }
 
 // rebootReq has the device reboot into its new image. If the answer to that is lost, the
-// next question is which version runs: a second countdown would reboot it twice.
+// next two questions are which version runs: a second countdown would reboot it twice, and
+// take with it the answer of a device that is slow to give one.
 func (c *Campaign) rebootReq(i int) (lorawan.PackageID, []lorawan.Command, verdict) {
-	if c.devices[i].Attempts%2 == 1 {
+	if d := &c.devices[i]; !d.RebootAt.IsZero() && d.Attempts%3 != 0 {
 		return c.versionReq()
 	}
 	at := c.now.Add(c.traits(i).UplinkPeriod + rebootCountdown)
@@ -147,15 +148,20 @@ func (c *Campaign) onVersionAns(i int, ans firmware.DevVersionAns) verdict {
 		return verdict{}
 	}
 	// While it is held, the device has answered, or may have rebooted: what it says now it says by itself.
-	asked := c.outstanding(i) && d.Phase != PhaseHolding && (d.Stage == StageVersion || d.Stage == StageReboot)
+	asked := c.outstanding(i) && d.Phase != PhaseHolding &&
+		(d.Stage == StageVersion || d.Stage == StageReboot || d.Stage == StageStatus && c.mayHaveRebooted(i))
 	if firmware.VersionMatches(ans, c.spec.Firmware, !asked, c.traits(i).dialect()) {
 		return verdict{kind: verified, text: fmt.Sprintf("runs firmware %08x", c.spec.Firmware)}
 	}
 	if !asked {
 		return verdict{}
 	}
-	if d.Stage == StageReboot {
-		return verdict{kind: again} // it has not rebooted: the countdown did not arrive
+	switch d.Stage {
+	case StageReboot: // it has not rebooted: the countdown did not arrive
+		c.change(i, func(d *Device) { d.RebootAt = time.Time{} })
+		return verdict{kind: again}
+	case StageStatus: // it has not rebooted: then it can say what it has
+		return verdict{kind: again}
 	}
 	c.change(i, func(d *Device) { d.Mismatches++ })
 	text := fmt.Sprintf("runs firmware %08x, not %08x", ans.FWVersion, c.spec.Firmware)

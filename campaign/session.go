@@ -46,6 +46,10 @@ func (c *Campaign) missSession(g int) {
 		switch {
 		case c.at(d.Stage) > c.at(StageMcSession):
 		case c.groups[g].Reopened == 0:
+			if d.ClockWrong {
+				c.becomeFailed(i, ReasonClockWrong, "its clock was still wrong when the session started")
+				return
+			}
 			c.becomeFailed(i, ReasonSessionMissed, "had not confirmed the session when it started")
 		default:
 			c.becomeIncomplete(i, ReasonFragIncomplete, fmt.Sprintf("had not confirmed further session %d when it started", c.groups[g].Reopened))

@@ -18,18 +18,29 @@ func (c *Campaign) beginStatus(i int) {
 }
 
 // statusReq asks device i alone. Participants=1: it shall answer whatever it has.
+//
+// A device that reboots itself may be past that question: it has forgotten the session,
+// and version 1 stacks say nothing to that. So every other question is which firmware runs.
 func (c *Campaign) statusReq(i int) (lorawan.PackageID, []lorawan.Command, verdict) {
+	if c.mayHaveRebooted(i) && c.devices[i].Attempts%2 == 1 {
+		return c.versionReq()
+	}
 	return lorawan.Fragmentation, []lorawan.Command{fragmentation.FragSessionStatusReq{FragIndex: c.lane(i).FragIndex, Participants: true}}, verdict{}
+}
+
+// mayHaveRebooted tells if device i may have installed its image already, without being told to.
+func (c *Campaign) mayHaveRebooted(i int) bool {
+	return c.spec.Type == fleet.FOTACampaign && c.traits(i).RebootsItself && c.spec.RebootAt.IsZero()
 }
 
 // onStatusAns judges what device i says it has received.
 func (c *Campaign) onStatusAns(i int, ans fragmentation.FragSessionStatusAns) verdict {
 	d, l := &c.devices[i], c.lane(i)
-	if d.Stage != StageStatus || !c.outstanding(i) && d.Phase != PhaseIncomplete || ans.FragIndex != l.FragIndex {
-		return verdict{}
+	if d.Stage != StageStatus || !c.outstanding(i) && d.Phase != PhaseIncomplete || ans.FragIndex != l.FragIndex && !ans.SessionDoesNotExist {
+		return verdict{} // the answer that there is no session may come without its FragIndex
 	}
 	if ans.SessionDoesNotExist {
-		if c.spec.Type == fleet.FOTACampaign && c.traits(i).RebootsItself {
+		if c.mayHaveRebooted(i) {
 			// It has forgotten the session because it has rebooted: the version will tell.
 			return verdict{kind: passed}
 		}

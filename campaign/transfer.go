@@ -52,6 +52,12 @@ func (c *Campaign) groupDeadline(g int) {
 		if c.head.Stages[c.at(StageMcSession)].Closed.IsZero() {
 			return // it closes now, and arms the group again
 		}
+		if grp.Reopened > 0 && !c.someoneListens(g) {
+			if !c.reopen(g) {
+				c.groupDone(g)
+			}
+			return
+		}
 		grp.Phase = GroupSending
 		c.tellGroup(g, "transfer.started", "session has started")
 		c.sendNext(g)
@@ -390,6 +396,13 @@ func (c *Campaign) reopen(g int) bool {
 		}
 	})
 	return true
+}
+
+// someoneListens tells if a device of group g waits for fragments.
+func (c *Campaign) someoneListens(g int) bool {
+	found := false
+	c.eachMember(g, func(_ int, d *Device) { found = found || d.Stage == StageData })
+	return found
 }
 
 // extendLane plans another round of a lane.
