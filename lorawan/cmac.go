@@ -33,33 +33,38 @@ func (c Cipher) Decrypt(in [16]byte) (out [16]byte) {
 
 // CMAC returns the AES-CMAC (RFC 4493) of the concatenation of parts.
 func (c Cipher) CMAC(parts ...[]byte) [16]byte {
-	var zero, x, last [16]byte
-	k1 := double(c.Encrypt(zero))
+	// What goes through the interface of the block cipher moves to the heap: together, in one piece.
+	var w struct{ k, x, last [16]byte }
+	c.block.Encrypt(w.k[:], w.k[:])
+	w.k = double(w.k)
 
 	n := 0 // bytes waiting in last
 	for _, p := range parts {
 		for len(p) > 0 {
 			// A full block is only folded in when more follows: the final one is treated apart.
 			if n == 16 {
-				subtle.XORBytes(x[:], x[:], last[:])
-				c.block.Encrypt(x[:], x[:])
+				subtle.XORBytes(w.x[:], w.x[:], w.last[:])
+				c.block.Encrypt(w.x[:], w.x[:])
 				n = 0
 			}
-			m := copy(last[n:], p)
+			m := copy(w.last[n:], p)
 			n, p = n+m, p[m:]
 		}
 	}
-	if n == 16 {
-		subtle.XORBytes(last[:], last[:], k1[:])
-	} else {
-		last[n] = 0x80
-		clear(last[n+1:])
-		k2 := double(k1)
-		subtle.XORBytes(last[:], last[:], k2[:])
+	if n < 16 {
+		w.last[n] = 0x80
+		clear(w.last[n+1:])
+		w.k = double(w.k)
 	}
-	subtle.XORBytes(x[:], x[:], last[:])
-	c.block.Encrypt(x[:], x[:])
-	return x
+	subtle.XORBytes(w.last[:], w.last[:], w.k[:])
+	subtle.XORBytes(w.x[:], w.x[:], w.last[:])
+	c.block.Encrypt(w.x[:], w.x[:])
+	return w.x
+}
+
+// xorCTR applies the counter mode keystream that begins with the block first to data in place.
+func (c Cipher) xorCTR(first [16]byte, data []byte) {
+	cipher.NewCTR(c.block, first[:]).XORKeyStream(data, data)
 }
 
 // double multiplies by x in GF(2^128), RFC 4493 §2.3.

@@ -135,14 +135,12 @@ func FrameAddr(phy []byte) (DevAddr, error) {
 	return DevAddrFromWire([4]byte(phy[mhdrLen : mhdrLen+4])), nil
 }
 
-// crypt applies the keystream of TS001-1.0.4 §4.3.3.1 to payload in place.
+// crypt applies the keystream of TS001-1.0.4 §4.3.3.1 to payload in place: counter mode,
+// with the number of the block in the last byte of A_i, from 1 on.
 func (s Session) crypt(payload []byte, dir Direction, fcnt uint32) {
 	a := s.block(0x01, dir, fcnt)
-	for i := 0; i < len(payload); i += 16 {
-		a[15] = byte(i/16 + 1)
-		key := s.app.Encrypt(a)
-		subtle.XORBytes(payload[i:], payload[i:], key[:min(16, len(payload)-i)])
-	}
+	a[15] = 1
+	s.app.xorCTR(a, payload)
 }
 
 // mic computes the code of TS001-1.0.4 §4.4.
@@ -156,8 +154,7 @@ func (s Session) mic(msg []byte, dir Direction, fcnt uint32) [4]byte {
 // block lays out the 16 bytes that both A_i and B0 start from.
 func (s Session) block(tag byte, dir Direction, fcnt uint32) (b [16]byte) {
 	b[0], b[5] = tag, byte(dir)
-	addr, _ := s.addr.AppendBinary(nil)
-	copy(b[6:], addr)
+	binary.LittleEndian.PutUint32(b[6:], s.addr.Uint32())
 	binary.LittleEndian.PutUint32(b[10:], fcnt)
 	return b
 }

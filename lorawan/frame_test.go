@@ -149,3 +149,22 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkSession is a fragment of 239 bytes: what a multicast session carries by the thousand.
+func BenchmarkSession(b *testing.B) {
+	s := testSession()
+	f := lorawan.DataFrame{Direction: lorawan.Downlink, FPort: 201, FRMPayload: make([]byte, 242)}
+	phy := s.Seal(f)
+	b.Run("Seal", func(b *testing.B) {
+		for b.Loop() {
+			s.Seal(f)
+		}
+	})
+	b.Run("Open", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := s.Open(phy, 0); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
