@@ -88,17 +88,20 @@ func (w *world) populate() {
 			w.t.Fatal(err)
 		}
 	}
-	profiles := map[device.Packages]string{}
+	type kind struct {
+		packages device.Packages
+		stack    string
+	}
+	profiles := map[kind]string{}
 	var euis []lorawan.EUI64
 	for _, spec := range w.fleet.Devices {
-		id, ok := profiles[spec.Packages]
+		id, ok := profiles[kind{spec.Packages, spec.Stack.Name}]
 		if !ok {
 			id = "profile-" + string(rune('a'+len(profiles)))
-			profiles[spec.Packages] = id
-			must(w.store.Profiles().Create(ctx, &fleet.DeviceProfile{
-				ID: id, Name: id, ProducerID: "test", ModuleID: id, DefaultUplinkPeriod: spec.UplinkPeriod,
-				Packages: fleet.Packages(spec.Packages),
-			}))
+			profiles[kind{spec.Packages, spec.Stack.Name}] = id
+			profile := profileOf(spec.Config)
+			profile.ID, profile.Name, profile.ModuleID = id, id, id
+			must(w.store.Profiles().Create(ctx, &profile))
 		}
 		version := fleet.LoRaWAN10
 		if spec.LoRaWAN11 {
@@ -123,6 +126,26 @@ func (w *world) populate() {
 		ID: "file", Name: "image", Size: content.Size, SHA256: content.SHA256, Type: fleet.FirmwareFile, Version: fleet.MustParseFirmware("2.0.0.0"),
 	}
 	must(w.store.Files().Create(ctx, &w.file))
+}
+
+// profileOf says of a device what an integrator who knows its stack would say.
+func profileOf(c device.Config) fleet.DeviceProfile {
+	style := map[string]fleet.StatusStyle{
+		device.LoRaMacStock.Name: fleet.StatusLoRaMac, device.ActilityL476.Name: fleet.StatusLoRaMac, device.ActilityWL55v1.Name: fleet.StatusLoRaMac,
+		device.ActilityWL55v2.Name: fleet.StatusWL55v2, device.LBM.Name: fleet.StatusLBM, device.Zephyr.Name: fleet.StatusZephyr,
+	}
+	dialect := fleet.TS006
+	if c.Stack.FirmwareDialect == device.RC1 {
+		dialect = fleet.TS006RC1
+	}
+	d := c.Stack.Decoder
+	return fleet.DeviceProfile{
+		ProducerID: "test", DefaultUplinkPeriod: c.UplinkPeriod, TimeTolerance: 5 * time.Second,
+		Packages: fleet.Packages(c.Packages), StatusStyle: style[c.Stack.Name], RebootsItself: c.Stack.RebootsItself, FirmwareDialect: dialect,
+		Decoder: fleet.Decoder{
+			MaxNbFrag: uint16(d.NbFrag), MaxFragSize: uint8(d.FragSize), MinFragSize: uint8(d.MinFragSize), MaxLost: uint16(d.MaxLost),
+		},
+	}
 }
 
 // mortal is a network on which the process dies after some waits: what it had not
