@@ -40,7 +40,8 @@ type Campaign struct {
 
 	// The step under way.
 	now           time.Time
-	cause         string
+	input         Input
+	cause         string // input as text, made when an event needs it
 	out           Output
 	touched       map[int]bool
 	touchedGroups map[int]bool
@@ -154,7 +155,7 @@ func (c *Campaign) Done() bool {
 // Step applies one input at time now and returns what must follow.
 // It does no I/O, starts no goroutine, reads no clock. Same inputs, same outputs.
 func (c *Campaign) Step(now time.Time, in Input) Output {
-	c.now, c.cause = now, in.String()
+	c.now, c.input, c.cause = now, in, ""
 	c.out = Output{}
 	c.touched, c.touchedGroups = map[int]bool{}, map[int]bool{}
 
@@ -263,6 +264,9 @@ func (c *Campaign) nextID() string {
 
 // tell adds an event about the campaign.
 func (c *Campaign) tell(code, format string, args ...any) {
+	if c.cause == "" {
+		c.cause = c.input.String()
+	}
 	c.out.Events = append(c.out.Events, Event{At: c.now, Code: code, Text: fmt.Sprintf(format, args...), Cause: c.cause})
 }
 

@@ -198,7 +198,7 @@ func (p *player) there() bool {
 	if p.c.Done() {
 		return true
 	}
-	any := false
+	found := false
 	for i := range p.spec.Devices {
 		if o := p.c.Device(i).Outcome; o != campaign.Active && o != campaign.Stopping {
 			continue
@@ -206,9 +206,9 @@ func (p *player) there() bool {
 		if !p.waits(i) {
 			return false
 		}
-		any = true
+		found = true
 	}
-	return any
+	return found
 }
 
 // waits tells if device i is at the goal, with its gate open.

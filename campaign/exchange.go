@@ -295,11 +295,7 @@ func (c *Campaign) deviceOf(id string, phase Phase) (int, bool) {
 
 // deadline ends the patience of device i in its present phase.
 func (c *Campaign) deadline(i int) {
-	d := &c.devices[i]
-	if d.Outcome != Active && d.Outcome != Stopping {
-		return
-	}
-	switch d.Phase {
+	switch c.devices[i].Phase {
 	case PhaseListening:
 		c.becomeFailed(i, ReasonNoUplink, fmt.Sprintf("no uplink for %s", c.now.Sub(c.head.Stages[max(c.head.Gate, 0)].Opened).Round(time.Second)))
 	case PhaseHolding, PhaseQueued, PhaseSent:
@@ -396,7 +392,7 @@ func (c *Campaign) becomeVerified(i int, text string) {
 func (c *Campaign) becomeFailed(i int, reason Reason, text string) {
 	d := &c.devices[i]
 	if d.Outcome == Stopping {
-		c.cleanUpFailed(i, reason, text)
+		c.cleanUpFailed(i, text)
 		return
 	}
 	if d.Phase == PhaseQueued {

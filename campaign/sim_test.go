@@ -328,7 +328,7 @@ func (s *simulation) checkFragment(d campaign.Downlink) error {
 	g := slices.IndexFunc(s.spec.Groups, func(g campaign.GroupSpec) bool { return g.DevEUI == d.Group })
 	key := [2]int{g, int(f.FragIndex)}
 	lane := s.spec.Lanes[slices.IndexFunc(s.spec.Lanes, func(l campaign.Lane) bool { return l.Group == g && l.FragIndex == f.FragIndex })]
-	if int(f.N) != s.high[key]+1 && !(lane.Redundancy == fleet.Carousel && f.N == 1) {
+	if int(f.N) != s.high[key]+1 && (lane.Redundancy != fleet.Carousel || f.N != 1) {
 		return fmt.Errorf("fragment %d of lane %v follows %d", f.N, key, s.high[key])
 	}
 	if limit := lane.NbFrag + lane.Coded + lane.MaxCoded; f.N > limit {

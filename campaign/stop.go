@@ -142,14 +142,10 @@ func (c *Campaign) onCleanUpAns(i int, s Stage) verdict {
 
 // cleanUpFailed goes on with the next thing to undo: a device that cannot cancel its
 // reboot may still be able to drop the group.
-func (c *Campaign) cleanUpFailed(i int, reason Reason, text string) {
+func (c *Campaign) cleanUpFailed(i int, text string) {
 	d := &c.devices[i]
 	c.tellDevice(i, string(ReasonCleanUp), "%s: %s", d.Stage, text)
 	c.change(i, func(d *Device) { d.Unproven = true })
-	if reason == ReasonNoUplink {
-		c.becomeStopped(i, ReasonCleanUp, "never heard again")
-		return
-	}
 	c.moveOn(i)
 }
 
