@@ -1,6 +1,7 @@
 package device_test
 
 import (
+	"fmt"
 	"bytes"
 	"testing"
 	"time"
@@ -307,5 +308,14 @@ func TestFastClockRebootsEarly(t *testing.T) {
 	s.send(fw, firmware.DevRebootTimeReq{RebootTime: lorawan.GPSSeconds32(start.Add(11 * time.Hour))})
 	if d := s.dev.Status().RebootAt.Sub(start.Add(10 * time.Hour)); d.Abs() > time.Second {
 		t.Errorf("off by %s", d)
+	}
+}
+
+func TestDevicesDoNotPrintTheirKeys(t *testing.T) {
+	d := device.New(config())
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+		if got, want := fmt.Sprintf(verb, d), "device 0004a30b001c0530"; got != want {
+			t.Errorf("%s: %.200s, want %s", verb, got, want)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package device
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -50,6 +51,9 @@ type Device struct {
 	answers answerBuffer
 	stats   Status
 }
+
+// Format prints "device" and the DevEUI under every verb: what is inside has keys.
+func (d *Device) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "device %s", d.cfg.DevEUI) }
 
 // New switches a device on at cfg.Start.
 func New(cfg Config) *Device {

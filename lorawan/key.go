@@ -10,6 +10,10 @@ import (
 // AES128Key is a 128-bit key. It never prints itself: String, %v, %x, JSON and
 // slog all give "[redacted]", so that a key cannot slip into a log or an answer
 // by accident. Hex is the one door, and a caller that opens it should be seen doing so.
+//
+// One gap is left: package fmt calls no methods on what it reaches through an unexported
+// field, and prints such a key as numbers. A struct that keeps a key behind one, at any
+// depth but beyond a pointer, needs a Format of its own, as device.Device has.
 type AES128Key [16]byte
 
 const redacted = "[redacted]"

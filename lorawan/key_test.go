@@ -61,6 +61,36 @@ func TestKeysNeverPrintThemselves(t *testing.T) {
 	}
 }
 
+// What holds keys in unexported fields must print itself.
+type (
+	careless struct{ key lorawan.AES128Key }
+	careful  struct{ key lorawan.AES128Key }
+	distant  struct{ key *lorawan.AES128Key }
+)
+
+func (careful) Format(f fmt.State, _ rune) { fmt.Fprint(f, "careful") }
+
+func TestHoldersOfHiddenKeysMustFormatThemselves(t *testing.T) {
+	k := lorawan.MustParseAES128Key(secret)
+	if !leaks(fmt.Sprint(careless{k})) {
+		t.Error("fmt respects unexported fields now: the rule at AES128Key can go")
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+		for _, v := range []any{careful{k}, &careful{k}, []careful{{k}}, struct{ C careful }{careful{k}}, distant{&k}} {
+			if text := fmt.Sprintf(verb, v); leaks(text) {
+				t.Errorf("%s of %T: %s", verb, v, text)
+			}
+		}
+	}
+	var out bytes.Buffer
+	for _, handler := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
+		slog.New(handler).Info("keys", "careful", careful{k}, "ptr", &careful{k}, "distant", distant{&k})
+	}
+	if leaks(out.String()) {
+		t.Errorf("log: %s", out.String())
+	}
+}
+
 func TestSessionsDoNotPrintTheirKeys(t *testing.T) {
 	k := lorawan.MustParseAES128Key(secret)
 	for _, v := range []any{lorawan.NewSession(lorawan.DevAddr{1}, k, k), lorawan.NewCipher(k)} {
