@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -35,30 +36,36 @@ func benchRun(b *testing.B, n int) (store.Store, []lorawan.EUI64) {
 	return s, devices
 }
 
-// BenchmarkCommitStep commits 1000 device rows, one frame and one timeline entry for each.
+// BenchmarkCommitStep commits steps that share a transaction, 1 to 1000 of them: for each a
+// device row, a frame that goes out and is marked, and a timeline entry.
 func BenchmarkCommitStep(b *testing.B) {
 	s, devices := benchRun(b, 100_000)
 	ctx := context.Background()
-	b.ResetTimer()
-	for i := range b.N {
-		step := store.Step{CampaignID: "c", Status: fleet.Running, Header: []byte("h")}
-		var sent []store.Sent
-		for k := range 1000 {
-			e := devices[(i*7919+k*97)%len(devices)]
-			id := e.String()
-			step.Devices = append(step.Devices, store.Row{DevEUI: e, State: make([]byte, 100), Stage: "FragSessionSetup", Outcome: "sent"})
-			step.Outbox = append(step.Outbox, store.Outgoing{ID: id, DevEUI: e, FPort: 201, Payload: make([]byte, 20)})
-			step.Timeline = append(step.Timeline, store.TimelineEntry{DevEUI: e, Code: "frag.setup.sent", Text: "FragSessionSetupReq"})
-			sent = append(sent, store.Sent{ID: id})
-		}
-		if err := s.CommitStep(ctx, step); err != nil {
-			b.Fatal(err)
-		}
-		if err := s.MarkSent(ctx, "c", sent...); err != nil {
-			b.Fatal(err)
-		}
+	for _, size := range []int{1, 16, 256, 1000} {
+		b.Run(fmt.Sprintf("steps=%d", size), func(b *testing.B) {
+			next := 0
+			for b.Loop() {
+				step := store.Step{CampaignID: "c", Status: fleet.Running, Header: []byte("h")}
+				var sent []store.Sent
+				for range size {
+					next += 97
+					e := devices[next%len(devices)]
+					id := e.String()
+					step.Devices = append(step.Devices, store.Row{DevEUI: e, State: make([]byte, 100), Stage: "FragSessionSetup", Outcome: "sent"})
+					step.Outbox = append(step.Outbox, store.Outgoing{ID: id, DevEUI: e, FPort: 201, Payload: make([]byte, 20)})
+					step.Timeline = append(step.Timeline, store.TimelineEntry{DevEUI: e, Code: "frag.setup.sent", Text: "FragSessionSetupReq"})
+					sent = append(sent, store.Sent{ID: id})
+				}
+				if err := s.CommitStep(ctx, step); err != nil {
+					b.Fatal(err)
+				}
+				if err := s.MarkSent(ctx, "c", sent...); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N*size)/b.Elapsed().Seconds(), "steps/s")
+		})
 	}
-	b.ReportMetric(float64(b.N)*1000/b.Elapsed().Seconds(), "rows/s")
 }
 
 // BenchmarkLoadRun loads a campaign of 100,000 devices, as a new owner does.

@@ -24,7 +24,11 @@ var migrations embed.FS
 type Store struct {
 	objects
 	writer, reader *sql.DB
+	lock           *os.File // beside the database, see Open
 }
+
+// ErrLocked means that another process has the database open.
+var ErrLocked = errors.New("in use by another process: stop that one first, or name another database")
 
 var _ store.Store = (*Store)(nil)
 
@@ -38,10 +42,23 @@ type options struct{ synchronous string }
 func Temporary() Option { return func(o *options) { o.synchronous = "OFF" } }
 
 // Open opens the file at path, creates it if it is missing, and brings its schema up
-// to date. The file belongs to this process until Close. A file that a newer
+// to date. The file belongs to this process until Close or its end, which a lock on
+// the file path + ".lock" sees to: Open returns ErrLocked while another process has it. That
+// file stays when the process ends, and means nothing without its lock. A file that a newer
 // Starling wrote is refused and left as it is. A new file is readable by its owner only,
 // because it holds keys; SQLite makes the files beside it alike.
 func Open(ctx context.Context, path string, opts ...Option) (_ *Store, err error) {
+	// Taken before anything is touched. Not on the database itself: closing any handle of
+	// that would take the locks away that SQLite has there.
+	locked, err := lock(path + ".lock")
+	if err != nil {
+		return nil, fmt.Errorf("database %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, locked.Close())
+		}
+	}()
 	made, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
@@ -71,7 +88,7 @@ func Open(ctx context.Context, path string, opts ...Option) (_ *Store, err error
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{writer: writer, reader: reader}
+	s := &Store{writer: writer, reader: reader, lock: locked}
 	s.objects = objects{read: reader, write: s.transact}
 	if err := s.dropAbandonedUploads(ctx); err != nil {
 		return nil, errors.Join(err, reader.Close())
@@ -127,8 +144,14 @@ func (s *Store) Ping(ctx context.Context) error {
 	return s.reader.QueryRowContext(ctx, "SELECT 1").Scan(&one)
 }
 
-// Close closes both handles. Closing twice is no error.
-func (s *Store) Close() error { return errors.Join(s.reader.Close(), s.writer.Close()) }
+// Close closes the database and gives the file back. Closing twice is no error.
+func (s *Store) Close() error {
+	err := errors.Join(s.reader.Close(), s.writer.Close())
+	if unlocked := s.lock.Close(); !errors.Is(unlocked, os.ErrClosed) {
+		err = errors.Join(err, unlocked)
+	}
+	return err
+}
 
 // Tx runs f in one transaction; see store.Store.
 func (s *Store) Tx(ctx context.Context, f func(store.Objects) error) error {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,22 +21,31 @@ import (
 	"github.com/starling-fuota/starling/lorawan"
 )
 
-func open(t *testing.T, place string) store.Store {
-	t.Helper()
-	// A name that would end the path of a careless DSN.
-	s, err := sqlite.Open(context.Background(), filepath.Join(place, "star ling?#%41.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
+// opener opens the database of a place. Whoever has it open already counts as killed: that
+// is what the suite means by opening twice.
+func opener() func(t *testing.T, place string) store.Store {
+	alive := map[string]*sqlite.Store{}
+	return func(t *testing.T, place string) store.Store {
+		t.Helper()
+		if s := alive[place]; s != nil {
+			_ = s.Die() // or closed before, in good order
 		}
-	})
-	return s
+		// A name that would end the path of a careless DSN.
+		s, err := sqlite.Open(context.Background(), filepath.Join(place, "star ling?#%41.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		alive[place] = s
+		t.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return s
+	}
 }
 
-func TestStore(t *testing.T) { storetest.Run(t, open) }
+func TestStore(t *testing.T) { storetest.Run(t, opener()) }
 
 func TestADatabaseOfANewerProgramIsLeftAlone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "starling.db")
@@ -65,6 +75,34 @@ func TestOpenSaysWhichFileItCouldNotUse(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "no such directory", "starling.db")
 	if _, err := sqlite.Open(context.Background(), path); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Two servers on one database would each send the frames of its campaigns.
+func TestADatabaseHasOneProcess(t *testing.T) {
+	ctx, path := context.Background(), filepath.Join(t.TempDir(), "starling.db")
+	s, err := sqlite.Open(ctx, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := sqlite.Open(ctx, path); !errors.Is(err, sqlite.ErrLocked) || !strings.Contains(err.Error(), path) {
+		t.Fatalf("%v, %v", second, err)
+	}
+	if err := s.Ping(ctx); err != nil {
+		t.Errorf("the first one, after the second was refused: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Errorf("closed twice: %v", err)
+	}
+	s, err = sqlite.Open(ctx, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -108,6 +146,9 @@ func TestAbandonedUploadsAreDropped(t *testing.T) {
 		UPDATE content SET upload = '01900000-0000-7000-8000-000000000001'`); err != nil {
 		t.Fatal(err)
 	}
+	if err := s.Die(); err != nil {
+		t.Fatal(err)
+	}
 	again, err := sqlite.Open(ctx, path)
 	if err != nil {
 		t.Fatal(err)
@@ -142,6 +183,9 @@ func TestNothingAcknowledgedIsLostByAKill(t *testing.T) {
 			t.Fatalf("child says %q", lines.Text())
 		}
 		if said == 40 {
+			if _, err := sqlite.Open(ctx, filepath.Join(dir, "starling.db")); !errors.Is(err, sqlite.ErrLocked) {
+				t.Errorf("opened while the child has it: %v", err)
+			}
 			if err := child.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
