@@ -4,6 +4,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/subtle"
+	"fmt"
 )
 
 // Cipher is an expanded AES-128 key: the one place where Starling touches AES blocks.
@@ -18,6 +19,9 @@ func NewCipher(k AES128Key) Cipher {
 	}
 	return Cipher{block}
 }
+
+// Format prints "[redacted]" under every verb: the expanded key begins with the key.
+func (c Cipher) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 
 // Encrypt runs AES-128 on one block (ECB), as the key derivations of TS005 and TS004 do.
 func (c Cipher) Encrypt(in [16]byte) (out [16]byte) {

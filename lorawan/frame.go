@@ -44,6 +44,9 @@ func NewSession(addr DevAddr, nwkSKey, appSKey AES128Key) Session {
 // DevAddr returns the address the session was made for.
 func (s Session) DevAddr() DevAddr { return s.addr }
 
+// Format prints "session of" and the address under every verb: what is inside are keys.
+func (s Session) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "session of %s", s.addr) }
+
 // DataFrame is a data frame without FOpts, its payload in clear.
 type DataFrame struct {
 	Direction  Direction

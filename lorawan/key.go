@@ -13,7 +13,8 @@ import (
 //
 // One gap is left: package fmt calls no methods on what it reaches through an unexported
 // field, and prints such a key as numbers. A struct that keeps a key behind one, at any
-// depth but beyond a pointer, needs a Format of its own, as device.Device has.
+// depth, needs a Format of its own, as Session and device.Device have. Beyond a pointer a
+// key is safe under %v, which prints an address, and under no verb that does not fit.
 type AES128Key [16]byte
 
 const redacted = "[redacted]"
