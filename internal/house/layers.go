@@ -22,6 +22,9 @@ var siblings = []string{"internal/network", "internal/store"}
 // suites are the conformance tests beside the alternatives, which the tests of each may import.
 var suites = []string{"internal/network/networktest", "internal/store/storetest"}
 
+// shared are the packages beside the alternatives that hold what several of them need.
+var shared = []string{"internal/store/relational"}
+
 // unreachable are the packages that no pure package may reach, by whatever way.
 var unreachable = []string{"net", "net/http", "database/sql", "os/exec"}
 
@@ -93,7 +96,7 @@ func directionComplaints(p pkg) []string {
 		}
 		for _, dir := range siblings {
 			a, b := child(from, dir), child(to, dir)
-			if a != "" && b != "" && a != b && !slices.Contains(suites, dir+"/"+a) && !slices.Contains(suites, to) {
+			if a != "" && b != "" && a != b && !slices.Contains(suites, dir+"/"+a) && !slices.Contains(suites, to) && !slices.Contains(shared, to) {
 				complain(imp, "packages of "+dir+" are alternatives and do not know one another")
 			}
 		}

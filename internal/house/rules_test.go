@@ -75,6 +75,8 @@ func TestImportRule(t *testing.T) {
 			[]string{"alternatives"}},
 		{"below an adapter is the adapter's", world("./internal/store/sqlite: ./internal/store/sqlite/db"), nil},
 		{"a suite may know what it tests", world("./internal/store/storetest: ./internal/store"), nil},
+		{"engines share what is beside them", world("./internal/store/sqlite: ./internal/store/relational"), nil},
+		{"which knows none of them", world("./internal/store/relational: ./internal/store/sqlite"), []string{"alternatives"}},
 		{"a suite is for tests", world("./internal/store/sqlite: ./internal/store/storetest"), []string{"conformance suite"}},
 		{"no os in a pure package", world("./fec: os"), []string{"does no I/O"}},
 		{"but os below the standard library", world("./fec: fmt", "fmt: os"), nil},

@@ -1,8 +1,7 @@
-package sqlite
+package relational
 
 import (
 	"context"
-	"database/sql"
 	"strings"
 
 	"github.com/starling-fuota/starling/fleet"
@@ -10,50 +9,53 @@ import (
 	"github.com/starling-fuota/starling/lorawan"
 )
 
-// objects are the collections over one querier: the whole store, or one transaction.
-type objects struct {
-	read  querier
-	write func(context.Context, func(querier) error) error
+// Devices returns the collection.
+func (d DB) Devices() store.Collection[fleet.Device, lorawan.EUI64] {
+	return collection[fleet.Device, lorawan.EUI64]{deviceKind, d}
 }
 
-func (o objects) Devices() store.Collection[fleet.Device, lorawan.EUI64] {
-	return collection[fleet.Device, lorawan.EUI64]{deviceKind, o}
+// DeviceSets returns the collection.
+func (d DB) DeviceSets() store.Collection[fleet.DeviceSet, string] {
+	return collection[fleet.DeviceSet, string]{setKind, d}
 }
 
-func (o objects) DeviceSets() store.Collection[fleet.DeviceSet, string] {
-	return collection[fleet.DeviceSet, string]{setKind, o}
+// Groups returns the collection.
+func (d DB) Groups() store.Collection[fleet.MulticastGroup, lorawan.EUI64] {
+	return collection[fleet.MulticastGroup, lorawan.EUI64]{groupKind, d}
 }
 
-func (o objects) Groups() store.Collection[fleet.MulticastGroup, lorawan.EUI64] {
-	return collection[fleet.MulticastGroup, lorawan.EUI64]{groupKind, o}
+// Regions returns the collection.
+func (d DB) Regions() store.Collection[fleet.Region, string] {
+	return collection[fleet.Region, string]{regionKind, d}
 }
 
-func (o objects) Regions() store.Collection[fleet.Region, string] {
-	return collection[fleet.Region, string]{regionKind, o}
+// Files returns the collection.
+func (d DB) Files() store.Collection[fleet.File, string] {
+	return collection[fleet.File, string]{fileKind, d}
 }
 
-func (o objects) Files() store.Collection[fleet.File, string] {
-	return collection[fleet.File, string]{fileKind, o}
+// Profiles returns the collection.
+func (d DB) Profiles() store.Collection[fleet.DeviceProfile, string] {
+	return collection[fleet.DeviceProfile, string]{profileKind, d}
 }
 
-func (o objects) Profiles() store.Collection[fleet.DeviceProfile, string] {
-	return collection[fleet.DeviceProfile, string]{profileKind, o}
+// SmartDeltaKeys returns the collection.
+func (d DB) SmartDeltaKeys() store.Collection[fleet.SmartDeltaKey, string] {
+	return collection[fleet.SmartDeltaKey, string]{keyKind, d}
 }
 
-func (o objects) SmartDeltaKeys() store.Collection[fleet.SmartDeltaKey, string] {
-	return collection[fleet.SmartDeltaKey, string]{keyKind, o}
-}
-
-func (o objects) Campaigns() store.Collection[fleet.Campaign, string] {
-	return collection[fleet.Campaign, string]{campaignKind, o}
+// Campaigns returns the collection.
+func (d DB) Campaigns() store.Collection[fleet.Campaign, string] {
+	return collection[fleet.Campaign, string]{campaignKind, d}
 }
 
 // byEUI and byID complete a kind with what its identifier needs.
 func byEUI[T any](k kind[T, lorawan.EUI64]) *kind[T, lorawan.EUI64] {
 	k.keyText = lorawan.EUI64.String
-	k.bind = func(e lorawan.EUI64) any { return id(e) }
+	k.bind = func(e lorawan.EUI64) any { return ID(e) }
 	k.parse = lorawan.ParseEUI64
 	k.unique = withDefault(k.unique, "id", "dev_eui")
+	k.where = withDefault(k.where, store.ByName, filter{cond: "name = ?"})
 	return &k
 }
 
@@ -62,12 +64,13 @@ func byID[T any](k kind[T, string]) *kind[T, string] {
 	k.bind = func(s string) any { return s }
 	k.parse = func(s string) (string, error) { return s, nil }
 	k.unique = withDefault(k.unique, "id", "id")
-	k.where = withDefault(k.where, store.ByID, "id = ?")
+	k.where = withDefault(k.where, store.ByName, filter{cond: "name = ?"})
+	k.where = withDefault(k.where, store.ByID, filter{cond: "id = ?"})
 	return &k
 }
 
-func withDefault[K comparable](m map[K]string, key K, value string) map[K]string {
-	out := map[K]string{key: value}
+func withDefault[K comparable, V any](m map[K]V, key K, value V) map[K]V {
+	out := map[K]V{key: value}
 	for k, v := range m {
 		out[k] = v
 	}
@@ -85,11 +88,11 @@ var deviceKind = byEUI(kind[fleet.Device, lorawan.EUI64]{
 	key:     func(d *fleet.Device) lorawan.EUI64 { return d.DevEUI },
 	columns: []string{"tag", "profile_id", "root_key", "firmware", "firmware_changed"},
 	fields: func(d *fleet.Device) []any {
-		return []any{&d.Tag, &d.ProfileID, secret{&d.RootKey}, text{&d.Firmware}, micros{&d.FirmwareChanged}}
+		return []any{&d.Tag, &d.ProfileID, secret{&d.RootKey}, Text{&d.Firmware}, Micros{&d.FirmwareChanged}}
 	},
-	where: map[store.Field]string{
-		store.ByTag: "tag = ?", store.ByProfile: "profile_id = ?", store.ByFirmware: "firmware = ?",
-		store.ByDeviceSet: "id IN (SELECT dev_eui FROM device_set_member WHERE set_id = ?)",
+	where: map[store.Field]filter{
+		store.ByTag: {cond: "tag = ?"}, store.ByProfile: {cond: "profile_id = ?"}, store.ByFirmware: {cond: "firmware = ?"},
+		store.ByDeviceSet: {cond: "id IN (SELECT dev_eui FROM device_set_member WHERE set_id = ?)"},
 	},
 })
 
@@ -100,39 +103,46 @@ var setKind = byID(kind[fleet.DeviceSet, string]{
 	},
 	key:    func(s *fleet.DeviceSet) string { return s.ID },
 	doc:    func(s fleet.DeviceSet) fleet.DeviceSet { s.Devices = nil; return s },
-	where:  map[store.Field]string{store.ByDevice: "id IN (SELECT set_id FROM device_set_member WHERE dev_eui = unhex(?))"},
+	where:  map[store.Field]filter{store.ByDevice: {"id IN (SELECT set_id FROM device_set_member WHERE dev_eui = ?)", euiOrNone}},
 	saved:  saveMembers,
 	loaded: loadMembers,
 })
 
+// euiOrNone returns the bytes of an EUI64 in its text form, or NULL, which equals nothing.
+func euiOrNone(s string) any {
+	e, err := lorawan.ParseEUI64(s)
+	if err != nil {
+		return nil
+	}
+	return ID(e)
+}
+
 // saveMembers replaces the members of a set.
-func saveMembers(ctx context.Context, q querier, s *fleet.DeviceSet) error {
-	if _, err := q.ExecContext(ctx, "DELETE FROM device_set_member WHERE set_id = ?", s.ID); err != nil {
+func saveMembers(ctx context.Context, q Querier, s *fleet.DeviceSet) error {
+	if _, err := q.Exec(ctx, "DELETE FROM device_set_member WHERE set_id = ?", s.ID); err != nil {
 		return err
 	}
-	position := 0
-	return execAll(ctx, q, "INSERT INTO device_set_member (set_id, position, dev_eui) VALUES (?, ?, ?)", s.Devices,
-		func(e lorawan.EUI64) []any {
-			position++
-			return []any{s.ID, position, id(e)}
-		})
+	return q.ExecAll(ctx, "INSERT INTO device_set_member (set_id, position, dev_eui) VALUES (?, ?, ?)", len(s.Devices),
+		func(i int) []any { return []any{s.ID, int64(i + 1), ID(s.Devices[i])} })
 }
 
 // loadMembers fills in the members of sets.
-func loadMembers(ctx context.Context, q querier, sets []*fleet.DeviceSet) error {
-	for _, s := range sets {
+func loadMembers(ctx context.Context, d Dialect, q Querier, sets []*fleet.DeviceSet) error {
+	byID, ids := map[string]*fleet.DeviceSet{}, make([]any, len(sets))
+	for i, s := range sets {
 		s.Devices = []lorawan.EUI64{}
-		err := each(ctx, q, func(rows *sql.Rows) error {
-			var e lorawan.EUI64
-			err := rows.Scan(eui{&e})
-			s.Devices = append(s.Devices, e)
-			return err
-		}, "SELECT dev_eui FROM device_set_member WHERE set_id = ? ORDER BY position", s.ID)
-		if err != nil {
+		byID[s.ID], ids[i] = s, s.ID
+	}
+	cond, args := d.In("set_id", ids)
+	return q.Each(ctx, func(scan func(...any) error) error {
+		var id string
+		var e lorawan.EUI64
+		if err := scan(&id, EUI{&e}); err != nil {
 			return err
 		}
-	}
-	return nil
+		byID[id].Devices = append(byID[id].Devices, e)
+		return nil
+	}, "SELECT set_id, dev_eui FROM device_set_member WHERE "+cond+" ORDER BY set_id, position", args...)
 }
 
 var groupKind = byEUI(kind[fleet.MulticastGroup, lorawan.EUI64]{
@@ -143,11 +153,11 @@ var groupKind = byEUI(kind[fleet.MulticastGroup, lorawan.EUI64]{
 	key:     func(g *fleet.MulticastGroup) lorawan.EUI64 { return g.DevEUI },
 	columns: []string{"tag", "band", "mc_addr", "mc_key", "f_cnt_down"},
 	fields: func(g *fleet.MulticastGroup) []any {
-		return []any{&g.Tag, text{&g.Band}, text{&g.McAddr}, secret{&g.McKey}, &g.FCntDown}
+		return []any{&g.Tag, Text{&g.Band}, Text{&g.McAddr}, secret{&g.McKey}, &g.FCntDown}
 	},
 	raised: map[string]bool{"f_cnt_down": true},
-	where: map[store.Field]string{
-		store.ByTag: "tag = ?", store.ByBand: "band = ?", store.ByMcAddr: "mc_addr = ?",
+	where: map[store.Field]filter{
+		store.ByTag: {cond: "tag = ?"}, store.ByBand: {cond: "band = ?"}, store.ByMcAddr: {cond: "mc_addr = ?"},
 	},
 	unique: map[string]string{"mc_addr": "mc_addr"},
 })
@@ -167,8 +177,8 @@ var fileKind = byID(kind[fleet.File, string]{
 	},
 	key:     func(f *fleet.File) string { return f.ID },
 	columns: []string{"type", "profile_id"},
-	fields:  func(f *fleet.File) []any { return []any{text{&f.Type}, &f.ProfileID} },
-	where:   map[store.Field]string{store.ByType: "type = ?", store.ByProfile: "profile_id = ?"},
+	fields:  func(f *fleet.File) []any { return []any{Text{&f.Type}, &f.ProfileID} },
+	where:   map[store.Field]filter{store.ByType: {cond: "type = ?"}, store.ByProfile: {cond: "profile_id = ?"}},
 })
 
 var profileKind = byID(kind[fleet.DeviceProfile, string]{
@@ -179,7 +189,7 @@ var profileKind = byID(kind[fleet.DeviceProfile, string]{
 	key:     func(p *fleet.DeviceProfile) string { return p.ID },
 	columns: []string{"producer_id", "module_id", "hw_revision"},
 	fields:  func(p *fleet.DeviceProfile) []any { return []any{&p.ProducerID, &p.ModuleID, &p.HWRevision} },
-	where:   map[store.Field]string{store.ByProducer: "producer_id = ?", store.ByModule: "module_id = ?"},
+	where:   map[store.Field]filter{store.ByProducer: {cond: "producer_id = ?"}, store.ByModule: {cond: "module_id = ?"}},
 	unique:  map[string]string{"producer_id": "producer_id, module_id, hw_revision"},
 })
 
@@ -201,7 +211,7 @@ var campaignKind = byID(kind[fleet.Campaign, string]{
 	key:     func(c *fleet.Campaign) string { return c.ID },
 	columns: []string{"type", "status", "status_reason", "paused", "started", "ended"},
 	fields: func(c *fleet.Campaign) []any {
-		return []any{text{&c.Type}, text{&c.Status}, &c.StatusReason, &c.Paused, micros{&c.Started}, micros{&c.Ended}}
+		return []any{Text{&c.Type}, Text{&c.Status}, &c.StatusReason, &c.Paused, Micros{&c.Started}, Micros{&c.Ended}}
 	},
-	where: map[store.Field]string{store.ByType: "type = ?", store.ByStatus: "status = ?"},
+	where: map[store.Field]filter{store.ByType: {cond: "type = ?"}, store.ByStatus: {cond: "status = ?"}},
 })

@@ -1,9 +1,8 @@
-package sqlite
+package relational
 
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -15,12 +14,12 @@ import (
 	"github.com/starling-fuota/starling/internal/store"
 )
 
-// chunkSize keeps the writer's transactions short and the memory of an upload small.
+// chunkSize keeps transactions short and the memory of an upload small.
 const chunkSize = 256 << 10
 
 // PutContent stores r in chunks under a new upload. The row that makes them visible
 // is written last.
-func (s *Store) PutContent(ctx context.Context, r io.Reader) (_ store.Content, err error) {
+func (d DB) PutContent(ctx context.Context, r io.Reader) (_ store.Content, err error) {
 	u, err := uuid.NewV7()
 	if err != nil {
 		return store.Content{}, err
@@ -30,12 +29,13 @@ func (s *Store) PutContent(ctx context.Context, r io.Reader) (_ store.Content, e
 		if err != nil {
 			// The caller's context may be what ended the upload. What cannot be
 			// dropped now is dropped as abandoned when the store is opened again.
-			_ = s.dropUpload(context.WithoutCancel(ctx), s.writer, upload)
+			ctx := context.WithoutCancel(ctx)
+			_ = d.Write(ctx, func(q Querier) error { return dropUpload(ctx, q, upload) })
 		}
 	}()
 
 	digest, size, chunk := sha256.New(), int64(0), make([]byte, chunkSize)
-	for position := 0; ; position++ {
+	for position := int64(0); ; position++ {
 		n, err := io.ReadFull(r, chunk)
 		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 			return store.Content{}, err
@@ -43,8 +43,10 @@ func (s *Store) PutContent(ctx context.Context, r io.Reader) (_ store.Content, e
 		if n > 0 {
 			digest.Write(chunk[:n])
 			size += int64(n)
-			if _, err := s.writer.ExecContext(ctx, "INSERT INTO content_chunk (upload, position, bytes) VALUES (?, ?, ?)",
-				upload, position, chunk[:n]); err != nil {
+			if err := d.Write(ctx, func(q Querier) error {
+				_, err := q.Exec(ctx, "INSERT INTO content_chunk (upload, position, bytes) VALUES (?, ?, ?)", upload, position, chunk[:n])
+				return err
+			}); err != nil {
 				return store.Content{}, err
 			}
 		}
@@ -53,44 +55,39 @@ func (s *Store) PutContent(ctx context.Context, r io.Reader) (_ store.Content, e
 		}
 	}
 	c := store.Content{SHA256: hex.EncodeToString(digest.Sum(nil)), Size: size}
-	return c, s.transact(ctx, func(q querier) error {
-		res, err := q.ExecContext(ctx, "INSERT INTO content (sha256, size, upload) VALUES (?, ?, ?) ON CONFLICT (sha256) DO NOTHING",
+	return c, d.Write(ctx, func(q Querier) error {
+		n, err := q.Exec(ctx, "INSERT INTO content (sha256, size, upload) VALUES (?, ?, ?) ON CONFLICT (sha256) DO NOTHING",
 			c.SHA256, c.Size, upload)
-		if err != nil {
+		if err != nil || n == 1 {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 1 {
-			return err
-		}
-		return s.dropUpload(ctx, q, upload) // the same bytes are here already
+		return dropUpload(ctx, q, upload) // the same bytes are here already
 	})
 }
 
-func (s *Store) dropUpload(ctx context.Context, q querier, upload string) error {
-	_, err := q.ExecContext(ctx, "DELETE FROM content_chunk WHERE upload = ?", upload)
+func dropUpload(ctx context.Context, q Querier, upload string) error {
+	_, err := q.Exec(ctx, "DELETE FROM content_chunk WHERE upload = ?", upload)
 	return err
 }
 
 // abandonedAfter is far longer than any upload takes.
 const abandonedAfter = 24 * time.Hour
 
-// dropAbandonedUploads removes the chunks of uploads that never became a content.
-func (s *Store) dropAbandonedUploads(ctx context.Context) error {
+// DropAbandonedUploads removes the chunks of uploads that never became a content.
+func (d DB) DropAbandonedUploads(ctx context.Context) error {
 	// The first 48 bits of a UUIDv7 are the milliseconds since 1970, so that text order is time order.
 	ms := uint64(time.Now().Add(-abandonedAfter).UnixMilli())
 	oldest := fmt.Sprintf("%08x-%04x", ms>>16, ms&0xffff)
-	_, err := s.writer.ExecContext(ctx,
-		"DELETE FROM content_chunk WHERE upload < ? AND upload NOT IN (SELECT upload FROM content)", oldest)
-	return err
+	return d.Write(ctx, func(q Querier) error {
+		_, err := q.Exec(ctx, "DELETE FROM content_chunk WHERE upload < ? AND upload NOT IN (SELECT upload FROM content)", oldest)
+		return err
+	})
 }
 
 // OpenContent returns a reader that fetches one chunk at a time.
-func (s *Store) OpenContent(ctx context.Context, sum string) (io.ReadCloser, error) {
-	r := &contentReader{ctx: ctx, db: s.reader}
-	err := s.reader.QueryRowContext(ctx, "SELECT upload FROM content WHERE sha256 = ?", sum).Scan(&r.upload)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = store.ErrNotFound
-	}
+func (d DB) OpenContent(ctx context.Context, sum string) (io.ReadCloser, error) {
+	r := &contentReader{ctx: ctx, db: d.Reader}
+	err := one(ctx, d.Reader, []any{&r.upload}, "SELECT upload FROM content WHERE sha256 = ?", sum)
 	if err != nil {
 		return nil, fmt.Errorf("content %s: %w", sum, err)
 	}
@@ -101,9 +98,9 @@ func (s *Store) OpenContent(ctx context.Context, sum string) (io.ReadCloser, err
 // change, so each may come from a snapshot of its own.
 type contentReader struct {
 	ctx      context.Context // of OpenContent: io.Reader has no place for one
-	db       *sql.DB
+	db       Querier
 	upload   string
-	position int
+	position int64
 	rest     []byte
 	closed   bool
 }
@@ -114,9 +111,8 @@ func (r *contentReader) Read(p []byte) (int, error) {
 		return 0, errors.New("content: read after close")
 	}
 	for len(r.rest) == 0 {
-		err := r.db.QueryRowContext(r.ctx, "SELECT bytes FROM content_chunk WHERE upload = ? AND position = ?",
-			r.upload, r.position).Scan(&r.rest)
-		if errors.Is(err, sql.ErrNoRows) {
+		err := one(r.ctx, r.db, []any{&r.rest}, "SELECT bytes FROM content_chunk WHERE upload = ? AND position = ?", r.upload, r.position)
+		if errors.Is(err, store.ErrNotFound) {
 			return 0, io.EOF
 		}
 		if err != nil {

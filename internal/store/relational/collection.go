@@ -1,0 +1,327 @@
+package relational
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/starling-fuota/starling/internal/store"
+)
+
+// kind says how one kind of object is stored. Every table has the columns id, doc,
+// search, name, archived, revision and updated_at; what else SQL is asked about is named here.
+type kind[T any, K comparable] struct {
+	name  string // for people
+	table string
+
+	common  func(*T) common
+	key     func(*T) K
+	keyText func(K) string
+	bind    func(K) any                  // the key as a value of the column id
+	parse   func(text string) (K, error) // inverse of keyText
+
+	columns []string        // further columns, ...
+	fields  func(*T) []any  // ... and their values: driver.Valuer and sql.Scanner, or pointers
+	raised  map[string]bool // columns that Update never lowers
+	doc     func(T) T       // what to keep in doc; nil: all
+	where   map[store.Field]filter
+	unique  map[string]string // first column that must be unique -> fields in JSON
+
+	saved  func(context.Context, Querier, *T) error            // after Create and Update, in the same transaction
+	loaded func(context.Context, Dialect, Querier, []*T) error // after reading
+}
+
+// filter is a condition with one parameter.
+type filter struct {
+	cond  string
+	value func(string) any // of the parameter; nil: the text itself
+}
+
+// common gives access to what every object has.
+type common struct {
+	search   string
+	name     string
+	archived *bool
+	revision *int64
+	updated  *time.Time
+}
+
+// collection is a store.Collection in a database.
+type collection[T any, K comparable] struct {
+	*kind[T, K]
+	DB
+}
+
+func (c collection[T, K]) Create(ctx context.Context, obj *T) error {
+	m := c.common(obj)
+	*m.revision = 1
+	values, err := c.values(obj)
+	if err != nil {
+		return err
+	}
+	names := append([]string{"doc", "search", "name", "archived", "revision", "updated_at"}, c.columns...)
+	query := fmt.Sprintf("INSERT INTO %s (id, %s) VALUES (?%s)", c.table, strings.Join(names, ", "), strings.Repeat(", ?", len(names)))
+	args := append([]any{c.bind(c.key(obj))}, values...)
+	return c.Write(ctx, func(q Querier) error {
+		if err := q.Guard(ctx, func(q Querier) error { _, err := q.Exec(ctx, query, args...); return err }); err != nil {
+			return c.conflict(err)
+		}
+		if c.saved != nil {
+			return c.saved(ctx, q, obj)
+		}
+		return nil
+	})
+}
+
+func (c collection[T, K]) Update(ctx context.Context, obj *T) error {
+	m := c.common(obj)
+	before := *m.revision
+	*m.revision = before + 1
+	undo := func() { *m.revision = before }
+	values, err := c.values(obj)
+	if err != nil {
+		undo()
+		return err
+	}
+	set := "doc = ?, search = ?, name = ?, archived = ?, revision = ?, updated_at = ?"
+	for _, col := range c.columns {
+		if c.raised[col] {
+			set += fmt.Sprintf(", %s = %s(%s, ?)", col, c.Max, col)
+		} else {
+			set += fmt.Sprintf(", %s = ?", col)
+		}
+	}
+	key := c.key(obj)
+	args := append(values, c.bind(key), before)
+	err = c.Write(ctx, func(q Querier) error {
+		var n int64
+		err := q.Guard(ctx, func(q Querier) error {
+			touched, err := q.Exec(ctx, fmt.Sprintf("UPDATE %s SET %s WHERE id = ? AND revision = ?", c.table, set), args...)
+			n = touched
+			return err
+		})
+		switch {
+		case err != nil:
+			return c.conflict(err)
+		case n == 1 && c.saved != nil:
+			return c.saved(ctx, q, obj)
+		case n == 1:
+			return nil
+		}
+		var stored int64
+		err = one(ctx, q, []any{&stored}, fmt.Sprintf("SELECT revision FROM %s WHERE id = ?", c.table), c.bind(key))
+		if err == nil {
+			err = store.ErrStale
+		}
+		return c.about(key, err)
+	})
+	switch {
+	case err != nil:
+		undo()
+	case c.RolledBack != nil:
+		c.RolledBack(undo)
+	}
+	return err
+}
+
+// values returns the values of all columns but id.
+func (c collection[T, K]) values(obj *T) ([]any, error) {
+	kept := *obj
+	if c.doc != nil {
+		kept = c.doc(kept)
+	}
+	doc, err := json.Marshal(kept)
+	if err != nil {
+		return nil, c.about(c.key(obj), err)
+	}
+	m := c.common(obj)
+	values := []any{string(doc), strings.ToLower(m.search), m.name, *m.archived, *m.revision, Micros{m.updated}}
+	if c.fields != nil {
+		values = append(values, c.fields(obj)...)
+	}
+	if values, err = plain(values); err != nil {
+		return nil, c.about(c.key(obj), err)
+	}
+	return values, nil
+}
+
+func (c collection[T, K]) Archive(ctx context.Context, key K, when time.Time) error {
+	return c.Write(ctx, func(q Querier) error {
+		n, err := q.Exec(ctx, fmt.Sprintf(`UPDATE %s SET revision = revision + CASE WHEN archived THEN 0 ELSE 1 END,
+				updated_at = CASE WHEN archived THEN updated_at ELSE ? END, archived = TRUE
+			WHERE id = ?`, c.table), At(when), c.bind(key))
+		if err == nil && n == 0 {
+			err = store.ErrNotFound
+		}
+		if err != nil {
+			return c.about(key, err)
+		}
+		return nil
+	})
+}
+
+func (c collection[T, K]) Find(ctx context.Context, key K) (T, error) {
+	var zero T
+	if checkText(c.keyText(key)) != nil {
+		return zero, c.about(key, store.ErrNotFound)
+	}
+	found, err := c.query(ctx, "id = ?", []any{c.bind(key)}, 1)
+	if err == nil && len(found) == 0 {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return zero, c.about(key, err)
+	}
+	return found[0], nil
+}
+
+// findBatch bounds the parameters of one statement.
+const findBatch = 500
+
+func (c collection[T, K]) FindAll(ctx context.Context, keys []K) ([]T, error) {
+	keys = slices.Clone(keys)
+	slices.SortFunc(keys, func(a, b K) int { return strings.Compare(c.keyText(a), c.keyText(b)) })
+	keys = slices.Compact(keys)
+	out := make([]T, 0, len(keys))
+	for batch := range slices.Chunk(keys, findBatch) {
+		values := make([]any, len(batch))
+		for i, k := range batch {
+			values[i] = c.bind(k)
+		}
+		cond, args := c.In("id", values)
+		found, err := c.query(ctx, cond, args, len(batch))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	return out, nil
+}
+
+func (c collection[T, K]) List(ctx context.Context, q store.Query) (store.Page[T], error) {
+	var page store.Page[T]
+	limit, err := q.PageLimit()
+	if err != nil {
+		return page, err
+	}
+	cond, args, err := c.condition(q)
+	if err != nil {
+		return page, err
+	}
+	if q.After != "" {
+		key, err := c.parse(q.After)
+		if err != nil || checkText(q.After) != nil {
+			return page, fmt.Errorf("page after %q: %w", q.After, store.ErrQuery)
+		}
+		cond += " AND id > ?"
+		args = append(args, c.bind(key))
+	}
+	// One more than asked for tells whether there is a next page.
+	page.Items, err = c.query(ctx, cond, args, limit+1)
+	if len(page.Items) > limit {
+		page.Items = page.Items[:limit]
+		page.Next = c.keyText(c.key(&page.Items[limit-1]))
+	}
+	return page, err
+}
+
+func (c collection[T, K]) Count(ctx context.Context, q store.Query) (n int, err error) {
+	cond, args, err := c.condition(q)
+	if err != nil {
+		return 0, err
+	}
+	err = one(ctx, c.Reader, []any{&n}, fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE %s", c.table, cond), args...)
+	return n, err
+}
+
+// condition translates the filters of q, not its paging.
+func (c collection[T, K]) condition(q store.Query) (string, []any, error) {
+	cond, args := "TRUE", []any(nil)
+	if !q.Archived {
+		cond = "NOT archived"
+	}
+	if q.Text != "" {
+		if err := checkText(q.Text); err != nil {
+			return "", nil, fmt.Errorf("%w: text %q %w", store.ErrQuery, q.Text, err)
+		}
+		cond += fmt.Sprintf(" AND %s(search, ?) > 0", c.Position)
+		args = append(args, strings.ToLower(q.Text))
+	}
+	for _, field := range slices.Sorted(maps.Keys(q.Where)) {
+		by, ok := c.where[field]
+		if !ok {
+			return "", nil, fmt.Errorf("list of %ss by %q: %w", c.name, field, store.ErrQuery)
+		}
+		text := q.Where[field]
+		if err := checkText(text); err != nil {
+			return "", nil, fmt.Errorf("%w: %s %q %w", store.ErrQuery, field, text, err)
+		}
+		var value any = text
+		if by.value != nil {
+			value = by.value(text)
+		}
+		cond += " AND " + by.cond
+		args = append(args, value)
+	}
+	return cond, args, nil
+}
+
+// query reads the objects for which cond holds, ordered by identifier.
+func (c collection[T, K]) query(ctx context.Context, cond string, args []any, limit int) (out []T, err error) {
+	columns := strings.Join(append([]string{"doc", "archived", "revision", "updated_at"}, c.columns...), ", ")
+	query := fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY id LIMIT ?", columns, c.table, cond)
+	args = append(slices.Clone(args), int64(limit))
+	read := func(q Querier) error {
+		out = nil
+		return q.Each(ctx, func(scan func(...any) error) error {
+			var obj T
+			m := c.common(&obj)
+			// The document comes first: columns win.
+			dest := []any{document{&obj}, m.archived, m.revision, Micros{m.updated}}
+			if c.fields != nil {
+				dest = append(dest, c.fields(&obj)...)
+			}
+			err := scan(dest...)
+			out = append(out, obj)
+			return err
+		}, query, args...)
+	}
+	if c.loaded == nil {
+		err = read(c.Reader)
+		return out, err
+	}
+	err = c.View(ctx, func(q Querier) error {
+		if err := read(q); err != nil || len(out) == 0 {
+			return err
+		}
+		pointers := make([]*T, len(out))
+		for i := range out {
+			pointers[i] = &out[i]
+		}
+		return c.loaded(ctx, c.Dialect, q, pointers)
+	})
+	return out, err
+}
+
+// about names the object in an error.
+func (c collection[T, K]) about(key K, err error) error {
+	return fmt.Errorf("%s %s: %w", c.name, c.keyText(key), err)
+}
+
+// conflict translates a broken uniqueness into store.Conflict.
+func (c collection[T, K]) conflict(err error) error {
+	where, ok := c.Taken(err)
+	if !ok {
+		return err
+	}
+	for column, field := range c.unique {
+		if strings.Contains(where, c.table+"."+column) {
+			return &store.Conflict{Kind: c.name, Field: field}
+		}
+	}
+	return err // a new unique column that nobody named
+}

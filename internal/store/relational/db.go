@@ -1,0 +1,82 @@
+package relational
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/starling-fuota/starling/internal/store"
+)
+
+// Querier runs SQL in which every "?" is the next parameter.
+type Querier interface {
+	// Exec runs a statement and returns how many rows it touched.
+	Exec(ctx context.Context, query string, args ...any) (int64, error)
+
+	// ExecAll runs one statement n times, with the parameters that args returns for 0..n-1.
+	ExecAll(ctx context.Context, query string, n int, args func(i int) []any) error
+
+	// Each calls f for every row of a query. Scan may set its targets from the left to the right only.
+	Each(ctx context.Context, f func(scan func(...any) error) error, query string, args ...any) error
+
+	// Guard runs f such that the transaction, if there is one, can go on after its error.
+	Guard(ctx context.Context, f func(Querier) error) error
+}
+
+// Dialect is what the engines say differently.
+type Dialect struct {
+	Max      string // function: the greater of two values
+	Position string // function: where a text is in another, from 1; 0: nowhere
+
+	// In returns the condition that a column has one of the values, and its parameters.
+	In func(column string, values []any) (string, []any)
+
+	// Taken tells whether err is about a value that must be unique, and of which column
+	// or columns: "table.column", where column is the first one and may be followed by more.
+	Taken func(err error) (where string, ok bool)
+}
+
+// DB is a database, or one transaction in it.
+type DB struct {
+	Dialect
+	Reader Querier
+	View   func(ctx context.Context, f func(Querier) error) error // runs f on one unchanging view
+	Write  func(ctx context.Context, f func(Querier) error) error // runs f in a transaction, again if need be
+
+	// RolledBack, if not nil, takes what is to be done should the transaction of DB not be committed.
+	RolledBack func(undo func())
+}
+
+// one reads the only row of a query, or returns store.ErrNotFound.
+func one(ctx context.Context, q Querier, dest []any, query string, args ...any) error {
+	found := false
+	err := q.Each(ctx, func(scan func(...any) error) error {
+		found = true
+		return scan(dest...)
+	}, query, args...)
+	if err == nil && !found {
+		err = store.ErrNotFound
+	}
+	return err
+}
+
+// errText says why a text cannot be stored. PostgreSQL has no place for such a
+// text, and what one engine refuses the others refuse too.
+var errText = errors.New("holds a zero character or is not UTF-8")
+
+func checkText(s string) error {
+	if strings.ContainsRune(s, 0) || !utf8.ValidString(s) {
+		return errText
+	}
+	return nil
+}
+
+// AboutRun names the campaign in an error about its run.
+func AboutRun(campaignID string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("run of campaign %s: %w", campaignID, err)
+}

@@ -1,0 +1,140 @@
+package relational
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/internal/store"
+	"github.com/starling-fuota/starling/lorawan"
+)
+
+// Start makes a configured campaign RUNNING and gives it a run without devices and
+// groups: the beginning of CreateRun, whose transaction q is.
+func (d DB) Start(ctx context.Context, q Querier, run store.Run) error {
+	var state fleet.Status
+	var archived bool
+	err := one(ctx, q, []any{Text{&state}, &archived}, "SELECT status, archived FROM campaign WHERE id = ?", run.CampaignID)
+	switch {
+	case err != nil:
+		return err
+	case archived:
+		return fmt.Errorf("is archived: %w", store.ErrConflict)
+	case state != fleet.Configured:
+		return fmt.Errorf("is %s: %w", state, store.ErrConflict)
+	}
+	n, err := q.Exec(ctx, fmt.Sprintf(`UPDATE campaign SET status = ?, started = ?, updated_at = %s(updated_at, ?), revision = revision + 1
+		WHERE id = ? AND status = ?`, d.Max), fleet.Running.String(), At(run.Started), At(run.Started), run.CampaignID, state.String())
+	if err == nil && n == 0 {
+		err = fmt.Errorf("is started by somebody else: %w", store.ErrConflict)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = q.Exec(ctx, "INSERT INTO run (campaign_id, spec, header, epoch, version, last_seq, wake_at) VALUES (?, ?, ?, ?, 0, 0, ?)",
+		run.CampaignID, Blob(run.Spec), Blob(run.Header), run.Epoch, At(run.WakeAt))
+	return err
+}
+
+// FirstRows turns the states of a new run into rows, in the order of the key.
+func FirstRows(states map[lorawan.EUI64][]byte, run store.Run) []store.Row {
+	rows := make([]store.Row, 0, len(states))
+	for _, e := range slices.SortedFunc(maps.Keys(states), lorawan.EUI64.Compare) {
+		rows = append(rows, store.Row{DevEUI: e, State: states[e], At: run.Started})
+	}
+	return rows
+}
+
+// LoadRun returns one run as of one instant.
+func (d DB) LoadRun(ctx context.Context, campaignID string) (run store.Run, err error) {
+	err = d.View(ctx, func(q Querier) error {
+		run, err = loadRun(ctx, q, campaignID)
+		return err
+	})
+	return run, AboutRun(campaignID, err)
+}
+
+// LoadRuns returns the runs with something left to do as of one instant.
+func (d DB) LoadRuns(ctx context.Context) ([]store.Run, error) {
+	var runs []store.Run
+	err := d.View(ctx, func(q Querier) error {
+		var ids []string
+		err := q.Each(ctx, func(scan func(...any) error) error {
+			var id string
+			err := scan(&id)
+			ids = append(ids, id)
+			return err
+		}, `SELECT campaign_id FROM run JOIN campaign ON campaign.id = run.campaign_id WHERE status = ? OR wake_at <> 0 ORDER BY campaign_id`, fleet.Running.String())
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			run, err := loadRun(ctx, q, id)
+			if err != nil {
+				return AboutRun(id, err)
+			}
+			runs = append(runs, run)
+		}
+		return nil
+	})
+	return runs, err
+}
+
+func loadRun(ctx context.Context, q Querier, campaignID string) (store.Run, error) {
+	run := store.Run{CampaignID: campaignID, Devices: map[lorawan.EUI64][]byte{}, Groups: map[lorawan.EUI64][]byte{}}
+	err := one(ctx, q, []any{&run.Spec, &run.Header, &run.Epoch, Micros{&run.WakeAt}, Micros{&run.Started}},
+		`SELECT spec, header, epoch, wake_at, started FROM run JOIN campaign ON campaign.id = run.campaign_id WHERE campaign_id = ?`, campaignID)
+	for table, states := range map[string]map[lorawan.EUI64][]byte{"run_device": run.Devices, "run_group": run.Groups} {
+		if err != nil {
+			break
+		}
+		err = q.Each(ctx, func(scan func(...any) error) error {
+			var e lorawan.EUI64
+			var state []byte
+			err := scan(EUI{&e}, &state)
+			states[e] = state
+			return err
+		}, "SELECT dev_eui, state FROM "+table+" WHERE campaign_id = ?", campaignID)
+	}
+	return run, err
+}
+
+// PendingOutbox returns the frames to send, oldest first.
+func (d DB) PendingOutbox(ctx context.Context, campaignID string) ([]store.Outgoing, error) {
+	cond, args := "TRUE", []any(nil)
+	if campaignID != "" {
+		cond, args = "campaign_id = ?", []any{campaignID}
+	}
+	var out []store.Outgoing
+	err := d.Reader.Each(ctx, func(scan func(...any) error) error {
+		var o store.Outgoing
+		err := scan(&o.CampaignID, &o.ID, EUI{&o.DevEUI}, EUI{&o.Group}, &o.FPort, &o.Payload, &o.Flush)
+		out = append(out, o)
+		return err
+	}, "SELECT campaign_id, id, dev_eui, mc_group, f_port, payload, flush FROM outbox WHERE "+cond+" ORDER BY seq", args...)
+	return out, err
+}
+
+// SessionCnts returns the last used counters of the given devices.
+func (d DB) SessionCnts(ctx context.Context, devices []lorawan.EUI64) ([]store.SessionCnt, error) {
+	var out []store.SessionCnt
+	for batch := range slices.Chunk(devices, findBatch) {
+		values := make([]any, len(batch))
+		for i, e := range batch {
+			values[i] = ID(e)
+		}
+		cond, args := d.In("dev_eui", values)
+		err := d.Reader.Each(ctx, func(scan func(...any) error) error {
+			var c store.SessionCnt
+			err := scan(EUI{&c.DevEUI}, &c.FragIndex, &c.Cnt)
+			out = append(out, c)
+			return err
+		}, "SELECT dev_eui, frag_index, cnt FROM session_cnt WHERE "+cond+" ORDER BY dev_eui, frag_index", args...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}

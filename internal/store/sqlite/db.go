@@ -1,0 +1,125 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/internal/store"
+	"github.com/starling-fuota/starling/internal/store/relational"
+	"github.com/starling-fuota/starling/lorawan"
+)
+
+// objects are the collections over one querier: the whole store, or one transaction.
+type objects struct {
+	read  querier
+	write func(context.Context, func(querier) error) error
+}
+
+// db returns what the engines have in common, over this one.
+func (o objects) db() relational.DB {
+	return relational.DB{
+		Dialect: relational.Dialect{Max: "MAX", Position: "instr", In: in, Taken: taken},
+		Reader:  queries{o.read},
+		View: func(ctx context.Context, f func(relational.Querier) error) error {
+			db, ok := o.read.(*sql.DB)
+			if !ok {
+				return f(queries{o.read}) // a transaction is a view already
+			}
+			tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+			if err != nil {
+				return err
+			}
+			defer func() { _ = tx.Rollback() }() // nothing was written
+			return f(queries{tx})
+		},
+		Write: func(ctx context.Context, f func(relational.Querier) error) error {
+			return o.write(ctx, func(q querier) error { return f(queries{q}) })
+		},
+	}
+}
+
+func in(column string, values []any) (string, []any) {
+	return column + " IN (?" + strings.Repeat(", ?", len(values)-1) + ")", values
+}
+
+// taken reads "UNIQUE constraint failed: table.column, table.column".
+func taken(err error) (string, bool) {
+	var e *sqlite.Error
+	if !errors.As(err, &e) || e.Code() != sqlite3.SQLITE_CONSTRAINT_UNIQUE && e.Code() != sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY {
+		return "", false
+	}
+	return e.Error(), true
+}
+
+// queries is a relational.Querier over database/sql.
+type queries struct{ querier }
+
+func (q queries) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	res, err := q.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+func (q queries) Each(ctx context.Context, f func(scan func(...any) error) error, query string, args ...any) error {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }() // after the last row it is closed already
+	for rows.Next() {
+		if err := f(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// ExecAll runs one prepared statement n times. It is as fast as one statement
+// over a JSON list, and the planner cannot get it wrong.
+func (q queries) ExecAll(ctx context.Context, query string, n int, args func(int) []any) error {
+	if n == 0 {
+		return nil
+	}
+	stmt, err := q.PrepareContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = stmt.Close() }() // it holds nothing that could fail to be written
+	for i := range n {
+		if _, err := stmt.ExecContext(ctx, args(i)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Guard has nothing to do: a statement that fails leaves the transaction as it was.
+func (q queries) Guard(_ context.Context, f func(relational.Querier) error) error { return f(q) }
+
+func (o objects) Devices() store.Collection[fleet.Device, lorawan.EUI64] { return o.db().Devices() }
+
+func (o objects) DeviceSets() store.Collection[fleet.DeviceSet, string] { return o.db().DeviceSets() }
+
+func (o objects) Groups() store.Collection[fleet.MulticastGroup, lorawan.EUI64] {
+	return o.db().Groups()
+}
+
+func (o objects) Regions() store.Collection[fleet.Region, string] { return o.db().Regions() }
+
+func (o objects) Files() store.Collection[fleet.File, string] { return o.db().Files() }
+
+func (o objects) Profiles() store.Collection[fleet.DeviceProfile, string] { return o.db().Profiles() }
+
+func (o objects) SmartDeltaKeys() store.Collection[fleet.SmartDeltaKey, string] {
+	return o.db().SmartDeltaKeys()
+}
+
+func (o objects) Campaigns() store.Collection[fleet.Campaign, string] { return o.db().Campaigns() }
