@@ -114,13 +114,15 @@ func (e *Engine) start(ctx context.Context, campaignID string) error {
 		return err
 	}
 	stored.Started = e.source.Now()
+	// Before the run is stored: a network that cannot have the groups leaves nothing behind.
+	if err := e.ensureGroups(ctx, &planned.Spec); err != nil {
+		return fmt.Errorf("%w: %w", campaign.ErrBlocked, err)
+	}
 	r := &run{id: campaignID, c: c, epoch: stored.Epoch}
 	if err := e.store.CreateRun(ctx, stored); err != nil {
 		return fmt.Errorf("campaign %s: %w", campaignID, err)
 	}
-	if err := e.adopt(ctx, r); err != nil {
-		return err
-	}
+	e.adopt(r)
 	var excluded []store.TimelineEntry
 	for _, x := range planned.Excluded {
 		excluded = append(excluded, store.TimelineEntry{

@@ -85,16 +85,16 @@ func (e *Engine) load(ctx context.Context, s store.Run) error {
 	if err != nil {
 		return fmt.Errorf("outbox: %w", err)
 	}
-	// A timer that is due at once: the campaign says itself when it wants to wake.
-	return e.adopt(ctx, &run{id: s.CampaignID, c: c, epoch: s.Epoch, outbox: outbox, wakeAt: e.source.Now()})
-}
-
-// adopt makes a campaign the engine's own: its devices and groups are routed to it, and
-// the network knows its groups.
-func (e *Engine) adopt(ctx context.Context, r *run) error {
-	if err := e.ensureGroups(ctx, r.c.Spec()); err != nil {
+	if err := e.ensureGroups(ctx, c.Spec()); err != nil {
 		return err
 	}
+	// A timer that is due at once: the campaign says itself when it wants to wake.
+	e.adopt(&run{id: s.CampaignID, c: c, epoch: s.Epoch, outbox: outbox, wakeAt: e.source.Now()})
+	return nil
+}
+
+// adopt makes a campaign the engine's own: what concerns its devices and groups is routed to it.
+func (e *Engine) adopt(r *run) {
 	e.runs = append(e.runs, r)
 	spec := r.c.Spec()
 	for i, m := range spec.Devices {
@@ -104,7 +104,6 @@ func (e *Engine) adopt(ctx context.Context, r *run) error {
 	for _, g := range spec.Groups {
 		e.byGroup[g.DevEUI] = r
 	}
-	return nil
 }
 
 // forget lets go of a campaign that has nothing left to do.
