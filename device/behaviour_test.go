@@ -1,8 +1,8 @@
 package device_test
 
 import (
-	"fmt"
 	"bytes"
+	"fmt"
 	"testing"
 	"time"
 

@@ -23,7 +23,7 @@ const (
 	Downlink Direction = 1
 )
 
-// The overhead that a data frame without FOpts adds to its FRMPayload:
+// FrameOverhead is what a data frame without FOpts adds to its FRMPayload, in bytes:
 // MHDR 1, DevAddr 4, FCtrl 1, FCnt 2, FPort 1, MIC 4 (TS001-1.0.4 §4).
 const FrameOverhead = 13
 

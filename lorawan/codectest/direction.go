@@ -39,7 +39,7 @@ func (d Direction) CheckWires() error {
 	for _, v := range d.Versions {
 		for _, w := range d.Wires {
 			if b, err := w.Command.Append(nil, v); err != nil || hex.EncodeToString(b) != w.Hex {
-				found = append(found, fmt.Errorf("%s %v: wrote %x, %v; want %s", v, w.Command, b, err, w.Hex))
+				found = append(found, wrong("%s %v: wrote %x, %v; want %s", v, w.Command, b, err, w.Hex))
 			}
 			for _, s := range []string{w.Hex, w.RFU} {
 				if err := d.checkRead(v, s, w.Command); err != nil {
@@ -57,7 +57,7 @@ func (d Direction) checkRead(v lorawan.Version, s string, want lorawan.Command) 
 		return err
 	}
 	if got, err := d.Parse(v, b); err != nil || !reflect.DeepEqual(got, []lorawan.Command{want}) {
-		return fmt.Errorf("%s %s: read %v, %v; want %v", v, s, got, err, want)
+		return wrong("%s %s: read %v, %v; want %v", v, s, got, err, want)
 	}
 	return nil
 }
@@ -71,7 +71,7 @@ func (d Direction) CheckBytes(v lorawan.Version, b []byte) error {
 	for i, want := range cmds {
 		cmd, left, err := d.Next(v, rest)
 		if err != nil || !reflect.DeepEqual(cmd, want) {
-			return fmt.Errorf("%s % x: command %d of the list is %v, alone %v, %v", v, b, i, want, cmd, err)
+			return wrong("%s % x: command %d of the list is %v, alone %v, %v", v, b, i, want, cmd, err)
 		}
 		if has(d.Unsendable, cmd) || has(d.OpenEnded, cmd) {
 			writable = false
@@ -83,20 +83,20 @@ func (d Direction) CheckBytes(v lorawan.Version, b []byte) error {
 	}
 	if err == nil {
 		if len(rest) > 0 {
-			return fmt.Errorf("%s % x: Parse read all, Next left % x", v, b, rest)
+			return wrong("%s % x: Parse read all, Next left % x", v, b, rest)
 		}
 	} else if cmd, left, err := d.Next(v, rest); err == nil || len(left) != len(rest) {
-		return fmt.Errorf("%s % x: %v, %v, % x left; want an error that consumes nothing of % x", v, b, cmd, err, left, rest)
+		return wrong("%s % x: %v, %v, % x left; want an error that consumes nothing of % x", v, b, cmd, err, left, rest)
 	}
 	if !writable {
 		return nil
 	}
 	out, err := lorawan.AppendAll(nil, v, cmds...)
 	if err != nil {
-		return fmt.Errorf("%s % x: %v: %w", v, b, cmds, err)
+		return wrong("%s % x: %v: %v", v, b, cmds, err)
 	}
 	if again, err := d.Parse(v, out); err != nil || !reflect.DeepEqual(again, cmds) {
-		return fmt.Errorf("%s % x: %v, then %v, %v", v, b, cmds, again, err)
+		return wrong("%s % x: %v, then %v, %v", v, b, cmds, again, err)
 	}
 	return nil
 }
@@ -106,16 +106,16 @@ func (d Direction) checkCommand(v lorawan.Version, cmd lorawan.Command) error {
 	out, err := cmd.Append(nil, v)
 	if has(d.Unsendable, cmd) {
 		if err == nil {
-			return fmt.Errorf("%s %v: written as % x, want a refusal", v, cmd, out)
+			return wrong("%s %v: written as % x, want a refusal", v, cmd, out)
 		}
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%s %v: %w", v, cmd, err)
+		return wrong("%s %v: %v", v, cmd, err)
 	}
 	again, left, err := d.Next(v, out)
 	if err != nil || len(left) > 0 || !reflect.DeepEqual(again, cmd) {
-		return fmt.Errorf("%s %v: written as % x and read as %v, % x left, %v", v, cmd, out, again, left, err)
+		return wrong("%s %v: written as % x and read as %v, % x left, %v", v, cmd, out, again, left, err)
 	}
 	return nil
 }
@@ -123,3 +123,11 @@ func (d Direction) checkCommand(v lorawan.Version, cmd lorawan.Command) error {
 func has(property func(lorawan.Command) bool, c lorawan.Command) bool {
 	return property != nil && property(c)
 }
+
+// finding is what is wrong with a codec. It wraps nothing: an error of the codec is a part
+// of the finding, and often there should have been one and is none.
+type finding string
+
+func (f finding) Error() string { return string(f) }
+
+func wrong(format string, args ...any) error { return finding(fmt.Sprintf(format, args...)) }
