@@ -3,6 +3,7 @@
 //	starling demo             the main job, shown on a simulated fleet
 //	starling serve            the server
 //	starling campaign list    the client; likewise device, set, group, region, file, profile, key
+//	starling decode           the commands in a payload, without a server
 //	starling version
 //
 // Exit codes are those of package cli.
@@ -21,6 +22,7 @@ import (
 type commands struct {
 	Demo    demoCommand `cmd:"" help:"Show the main job on a simulated fleet."`
 	Serve   serve       `cmd:"" help:"Run the server."`
+	Decode  cli.Decode  `cmd:"" help:"Show the commands in the payload of a frame."`
 	Version version     `cmd:"" help:"Show the version of this program."`
 	cli.Campaigns
 	cli.Objects

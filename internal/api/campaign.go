@@ -42,6 +42,7 @@ type campaign struct {
 type policy struct {
 	Setup                  *string  `json:"setup,omitempty" enum:"pipelined,sequential"`
 	Redundancy             *string  `json:"redundancy,omitempty" enum:"adaptive,fixed,carousel"`
+	CloseAtThreshold       *bool    `json:"close_at_threshold,omitempty" doc:"End a stage as soon as the success threshold is reached"`
 	Retries                *int     `json:"retries,omitempty" maximum:"100" doc:"Resends of a unicast command; 0: 3, negative: none"`
 	LateAnswer             *float64 `json:"late_answer_s,omitempty" minimum:"0" doc:"0: 60"`
 	SessionLead            *float64 `json:"session_lead_s,omitempty" minimum:"0" doc:"0: 60"`
@@ -61,7 +62,7 @@ func showCampaign(c fleet.Campaign) campaign {
 		FileID: &c.FileID, RebootAt: when(c.RebootAt), SessionStart: when(c.SessionStart), MaxDuration: seconds(c.MaxDuration),
 		SuccessThreshold: &c.SuccessThreshold, Status: text(c.Status), StatusReason: &c.StatusReason, Paused: &c.Paused,
 		Created: when(c.Created), Started: when(c.Started), Ended: when(c.Ended), LastChanged: when(c.LastChanged), Archived: &c.Archived, Revision: &c.Revision,
-		Policy: &policy{Setup: text(p.Setup), Redundancy: text(p.Redundancy), Retries: &p.Retries, LateAnswer: seconds(p.LateAnswer),
+		Policy: &policy{Setup: text(p.Setup), Redundancy: text(p.Redundancy), CloseAtThreshold: &p.CloseAtThreshold, Retries: &p.Retries, LateAnswer: seconds(p.LateAnswer),
 			SessionLead: seconds(p.SessionLead), BeaconsToWait: &p.BeaconsToWait, FirstFragmentDelay: seconds(p.FirstFragmentDelay),
 			MulticastDelay: seconds(p.MulticastDelay), FragSize: &p.FragSize, MaxCodedPercent: &p.MaxCodedPercent, MaxRounds: &p.MaxRounds,
 			StatusByMulticastAbove: &p.StatusByMulticastAbove, FlashTime: seconds(p.FlashTime)}}
@@ -82,6 +83,7 @@ func (in *campaign) apply(c *fleet.Campaign) error {
 	if p := in.Policy; p != nil {
 		read(&r, "policy.setup", &c.Policy.Setup, p.Setup, fleet.ParseSetupMode)
 		read(&r, "policy.redundancy", &c.Policy.Redundancy, p.Redundancy, fleet.ParseRedundancyMode)
+		set(&c.Policy.CloseAtThreshold, p.CloseAtThreshold)
 		set(&c.Policy.Retries, p.Retries)
 		setSeconds(&c.Policy.LateAnswer, p.LateAnswer)
 		setSeconds(&c.Policy.SessionLead, p.SessionLead)

@@ -31,6 +31,7 @@ type device struct {
 	RootKeySet      *bool      `json:"root_key_set,omitempty" readOnly:"true" doc:"Whether a key is stored"`
 	ProfileID       *string    `json:"profile_id,omitempty"`
 	Band            *string    `json:"band,omitempty" doc:"Such as EU868; empty: any"`
+	Packages        *packages  `json:"packages,omitempty" doc:"Package versions that differ from the profile's, 0: as the profile says"`
 	Firmware        *string    `json:"firmware,omitempty" doc:"X.Y.Z.P or 8 hexadecimal digits; empty: unknown" example:"1.2.0.0"`
 	FirmwareChanged *time.Time `json:"firmware_changed,omitempty" readOnly:"true" doc:"When firmware was last reported or recorded"`
 	Archived        *bool      `json:"archived,omitempty"`
@@ -39,7 +40,7 @@ type device struct {
 
 func showDevice(d fleet.Device) device {
 	return device{DevEUI: text(d.DevEUI), Name: &d.Name, Tag: &d.Tag, Classes: text(d.Classes), LoRaWANVersion: text(d.LoRaWANVersion),
-		RootKeySet: new(!d.RootKey.IsZero()), ProfileID: &d.ProfileID, Band: band(d.Band), Firmware: text(d.Firmware),
+		RootKeySet: new(!d.RootKey.IsZero()), ProfileID: &d.ProfileID, Band: band(d.Band), Packages: showPackages(d.Packages), Firmware: text(d.Firmware),
 		FirmwareChanged: when(d.FirmwareChanged), Archived: &d.Archived, Stamp: stampOf(d.CreatedAt, d.UpdatedAt, d.Revision)}
 }
 
@@ -53,6 +54,7 @@ func (in *device) apply(d *fleet.Device) error {
 	read(&r, "root_key", &d.RootKey, in.RootKey, lorawan.ParseAES128Key)
 	set(&d.ProfileID, in.ProfileID)
 	read(&r, "band", &d.Band, in.Band, parseBand)
+	in.Packages.apply(&d.Packages)
 	read(&r, "firmware", &d.Firmware, in.Firmware, fleet.ParseFirmware)
 	set(&d.Archived, in.Archived)
 	return r.err()

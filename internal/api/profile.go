@@ -54,11 +54,11 @@ type decoder struct {
 }
 
 func showProfile(p fleet.DeviceProfile) profile {
-	k, d := p.Packages, p.Decoder
+	d := p.Decoder
 	return profile{ID: &p.ID, Name: &p.Name, Description: &p.Description, ProducerID: &p.ProducerID, ModuleID: &p.ModuleID,
 		HWRevision: &p.HWRevision, HWVersion: &p.HWVersion, TimeTolerance: seconds(p.TimeTolerance),
 		DefaultUplinkPeriod: seconds(p.DefaultUplinkPeriod), MCUType: &p.MCUType, Library: text(p.Library), SmartDeltaKeyID: &p.SmartDeltaKeyID,
-		Packages:    &packages{new(uint8(k.ClockSync)), new(uint8(k.McSetup)), new(uint8(k.Fragmentation)), new(uint8(k.FirmwareMgmt)), new(uint8(k.MultiPackage))},
+		Packages:    showPackages(p.Packages),
 		Ports:       &ports{&p.Ports.ClockSync, &p.Ports.McSetup, &p.Ports.Fragmentation, &p.Ports.FirmwareMgmt},
 		Decoder:     &decoder{&d.MaxNbFrag, &d.MinFragSize, &d.MaxFragSize, &d.FragSizeMultiple, &d.MaxLost},
 		StatusStyle: text(p.StatusStyle), RebootsItself: &p.RebootsItself, FirmwareDialect: text(p.FirmwareDialect), MaxGroups: &p.MaxGroups,
@@ -78,13 +78,7 @@ func (in *profile) apply(p *fleet.DeviceProfile) error {
 	set(&p.MCUType, in.MCUType)
 	read(&r, "library", &p.Library, in.Library, fleet.ParseLibrary)
 	set(&p.SmartDeltaKeyID, in.SmartDeltaKeyID)
-	if k := in.Packages; k != nil {
-		setVersion(&p.Packages.ClockSync, k.ClockSync)
-		setVersion(&p.Packages.McSetup, k.McSetup)
-		setVersion(&p.Packages.Fragmentation, k.Fragmentation)
-		setVersion(&p.Packages.FirmwareMgmt, k.FirmwareMgmt)
-		setVersion(&p.Packages.MultiPackage, k.MultiPackage)
-	}
+	in.Packages.apply(&p.Packages)
 	if o := in.Ports; o != nil {
 		set(&p.Ports.ClockSync, o.ClockSync)
 		set(&p.Ports.McSetup, o.McSetup)
@@ -104,6 +98,22 @@ func (in *profile) apply(p *fleet.DeviceProfile) error {
 	set(&p.MaxGroups, in.MaxGroups)
 	set(&p.Archived, in.Archived)
 	return r.err()
+}
+
+func showPackages(p fleet.Packages) *packages {
+	return &packages{new(uint8(p.ClockSync)), new(uint8(p.McSetup)), new(uint8(p.Fragmentation)), new(uint8(p.FirmwareMgmt)), new(uint8(p.MultiPackage))}
+}
+
+// apply sets the versions that the client gave; nil: none.
+func (in *packages) apply(p *fleet.Packages) {
+	if in == nil {
+		return
+	}
+	setVersion(&p.ClockSync, in.ClockSync)
+	setVersion(&p.McSetup, in.McSetup)
+	setVersion(&p.Fragmentation, in.Fragmentation)
+	setVersion(&p.FirmwareMgmt, in.FirmwareMgmt)
+	setVersion(&p.MultiPackage, in.MultiPackage)
 }
 
 func setVersion(dst *lorawan.Version, src *uint8) {

@@ -26,6 +26,7 @@ type Campaign struct {
 	Show     Show                   `cmd:"" help:"Show the settings of a campaign."`
 	Create   Create[campaignFields] `cmd:"" help:"Create a campaign."`
 	Update   Update[campaignFields] `cmd:"" help:"Change a campaign, until it is started."`
+	Copy     copyCampaign           `cmd:"" help:"Create a campaign with the settings of another."`
 	Archive  Archive                `cmd:"" help:"Take campaigns out of the lists."`
 	Start    order                  `cmd:"" help:"Start a campaign."`
 	Stop     order                  `cmd:"" help:"Stop a running campaign and clean up on its devices."`
@@ -33,6 +34,7 @@ type Campaign struct {
 	Resume   order                  `cmd:"" help:"Let a paused campaign go on."`
 	Progress campaignProgress       `cmd:"" help:"Show how far a campaign is."`
 	Devices  campaignDevices        `cmd:"" help:"List the devices of a started campaign."`
+	Groups   campaignGroups         `cmd:"" help:"List the multicast groups of a started campaign."`
 	Timeline campaignTimeline       `cmd:"" help:"List what happened in a campaign."`
 	Watch    watch                  `cmd:"" help:"Follow a campaign until it ends."`
 }
@@ -45,16 +47,37 @@ func (x *Campaign) AfterApply(k *kong.Context) error {
 
 type campaignFields struct {
 	noSecrets
-	Name             *string    `json:"name,omitempty"`
-	Description      *string    `json:"description,omitempty"`
+	Name             *string    `json:"name,omitempty" help:"For people."`
+	Description      *string    `json:"description,omitempty" help:"For people, longer."`
 	Type             *string    `json:"type,omitempty" help:"FOTA, BINARY or MCGROUP."`
 	DeviceSets       []string   `json:"device_sets,omitempty" name:"set" help:"Identifiers of device sets."`
 	Regions          []string   `json:"regions,omitempty" name:"region" help:"Identifiers of regions."`
 	FileID           *string    `json:"file_id,omitempty" name:"file" help:"Identifier of the file."`
-	RebootAt         *time.Time `json:"reboot_at,omitempty" help:"When devices reboot, such as 2026-03-01T02:00:00Z."`
-	SessionStart     *time.Time `json:"session_start,omitempty" help:"When the multicast session starts; none: computed."`
-	MaxDuration      *float64   `json:"max_duration_s,omitempty" help:"Seconds after which devices are back in class A."`
-	SuccessThreshold *float64   `json:"success_threshold,omitempty" help:"Percent of devices."`
+	RebootAt         *time.Time `json:"reboot_at,omitempty" placeholder:"TIME" help:"When devices reboot, such as 2026-03-01T02:00:00Z; none: at once."`
+	SessionStart     *time.Time `json:"session_start,omitempty" placeholder:"TIME" help:"When the multicast session starts; none: computed."`
+	MaxDuration      *seconds   `json:"max_duration_s,omitempty" placeholder:"TIME" help:"When it ends at the latest, such as 72h after its start; devices are back in class A by then."`
+	SuccessThreshold *float64   `json:"success_threshold,omitempty" placeholder:"PERCENT" help:"Share of devices that must stay in at every stage."`
+
+	Policy policyFlags `json:"policy,omitzero" embed:"" group:"Tuning; what is not given has recommended values:"`
+}
+
+type copyCampaign struct {
+	ID   string `arg:"" help:"Identifier."`
+	Name string `help:"Name of the new campaign; none: the same."`
+}
+
+// Help is shown below the summary of the command.
+func (*copyCampaign) Help() string {
+	return "Times that were set for it, when to reboot and when to start the session, are not copied."
+}
+
+// Run makes the copy and writes it.
+func (cp *copyCampaign) Run(ctx context.Context, c *Client, n *noun, std *Streams) error {
+	raw, err := c.call(ctx, "POST", nil, map[string]string{"name": cp.Name}, n.path, cp.ID, "copies")
+	if err != nil {
+		return err
+	}
+	return c.show(std.Out, raw)
 }
 
 type order struct {
@@ -85,8 +108,11 @@ func (p *campaignProgress) Run(ctx context.Context, c *Client, n *noun, std *Str
 	if err != nil {
 		return err
 	}
-	if c.Output == "json" {
-		return printJSON(std.Out, raw)
+	switch c.Output {
+	case "json", "yaml":
+		return c.tree(std.Out, raw)
+	case "csv":
+		return fmt.Errorf("%w: progress is more than one table, use -o json or -o yaml", ErrUsage)
 	}
 	var parts struct {
 		Status string            `json:"status"`
@@ -117,6 +143,25 @@ func (d *campaignDevices) Run(ctx context.Context, c *Client, n *noun, std *Stre
 		return err
 	}
 	return c.list(std.Out, columns{"dev_eui", "stage", "outcome", "reason", "at"}, items)
+}
+
+type campaignGroups struct {
+	ID string `arg:"" help:"Identifier."`
+}
+
+// Run writes the groups, which are few.
+func (g *campaignGroups) Run(ctx context.Context, c *Client, n *noun, std *Streams) error {
+	raw, err := c.call(ctx, "GET", nil, nil, n.path, g.ID, "groups")
+	if err != nil {
+		return err
+	}
+	var page struct {
+		Items []json.RawMessage `json:"items"`
+	}
+	if err := json.Unmarshal(raw, &page); err != nil {
+		return err
+	}
+	return c.list(std.Out, columns{"dev_eui", "stage", "at"}, page.Items)
 }
 
 type campaignTimeline struct {
@@ -168,6 +213,9 @@ const maxBroken = 10
 // Run writes one line per event until the campaign has ended. A broken connection is
 // taken up where it broke.
 func (w *watch) Run(ctx context.Context, c *Client, std *Streams) error {
+	if c.Output != "table" && c.Output != "json" {
+		return fmt.Errorf("%w: what happens has no columns, use -o json, which gives an object per line", ErrUsage)
+	}
 	follow := follower{client: c, out: std.Out, id: w.ID}
 	for broken := 0; ; {
 		before := follow.lines

@@ -184,7 +184,7 @@ func TestExitCodesSayWhatBecameOfIt(t *testing.T) {
 		{cli.ExitUsage, "frobnicate", "unexpected argument frobnicate"},
 		{cli.ExitUsage, "device lst", `did you mean "list"`},
 		{cli.ExitUsage, "device list --colour", "starling device list --help"},
-		{cli.ExitUsage, "device list -o yaml", "must be one of"},
+		{cli.ExitUsage, "device list -o xml", "must be one of"},
 		{cli.ExitUsage, "device list --limit=-1", "use 0 for all"},
 		{cli.ExitUsage, "device list --server nonsense", "such as http://127.0.0.1:8080"},
 		{cli.ExitUsage, "device show", "expected \"<id>\""},

@@ -32,15 +32,17 @@ func (f *File) AfterApply(k *kong.Context) error {
 
 type fileFields struct {
 	noSecrets
-	Name            *string `json:"name,omitempty"`
-	Description     *string `json:"description,omitempty"`
-	Type            *string `json:"type,omitempty" help:"binary, firmware or delta."`
-	BaseVersion     *string `json:"base_version,omitempty" help:"Delta: what the device must run."`
-	Version         *string `json:"version,omitempty" help:"What the device runs afterwards."`
-	ProfileID       *string `json:"profile_id,omitempty" name:"profile" help:"Identifier of the device profile."`
-	Library         *string `json:"library,omitempty" help:"smart_delta or other."`
-	SmartDeltaKeyID *string `json:"smart_delta_key_id,omitempty" name:"key" help:"Identifier of the smart delta key."`
-	Descriptor      *string `json:"descriptor,omitempty" help:"8 hexadecimal digits; none: made from the version."`
+	Name                *string  `json:"name,omitempty" help:"For people."`
+	Description         *string  `json:"description,omitempty" help:"For people, longer."`
+	Type                *string  `json:"type,omitempty" help:"binary, firmware or delta."`
+	BaseVersion         *string  `json:"base_version,omitempty" help:"Delta: what the device must run."`
+	Version             *string  `json:"version,omitempty" help:"What the device runs afterwards."`
+	ProfileID           *string  `json:"profile_id,omitempty" name:"profile" help:"Identifier of the device profile."`
+	Library             *string  `json:"library,omitempty" help:"smart_delta or other."`
+	SmartDeltaKeyID     *string  `json:"smart_delta_key_id,omitempty" name:"key" help:"Identifier of the smart delta key."`
+	TimeTolerance       *seconds `json:"time_tolerance_s,omitempty" placeholder:"TIME" help:"Clock drift to allow for; 0: the profile's."`
+	DefaultUplinkPeriod *seconds `json:"default_uplink_period_s,omitempty" name:"uplink-period" placeholder:"TIME" help:"Time between uplinks; 0: the profile's."`
+	Descriptor          *string  `json:"descriptor,omitempty" help:"8 hexadecimal digits; none: made from the version."`
 }
 
 type createFile struct {

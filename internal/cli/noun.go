@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/url"
 	"strconv"
 )
@@ -133,12 +132,25 @@ func (f From) body(std *Streams, flags fields) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	maps.Copy(body, given)
+	merge(body, given)
 	secrets, err := flags.secrets(std)
 	for name, value := range secrets {
 		body[name] = value
 	}
 	return body, err
+}
+
+// merge copies src over dst, field by field down to where one of them is no object.
+func merge(dst, src map[string]any) {
+	for name, value := range src {
+		into, ok := dst[name].(map[string]any)
+		from, ok2 := value.(map[string]any)
+		if ok && ok2 {
+			merge(into, from)
+			continue
+		}
+		dst[name] = value
+	}
 }
 
 // Create is "create" of a noun with the flags F.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -34,14 +35,16 @@ func (d *Device) AfterApply(k *kong.Context) error {
 
 type deviceFields struct {
 	DevEUI         *string `json:"dev_eui,omitempty" name:"dev-eui" help:"16 hexadecimal digits."`
-	Name           *string `json:"name,omitempty"`
+	Name           *string `json:"name,omitempty" help:"For people."`
 	Tag            *string `json:"tag,omitempty" help:"Free text to search for."`
 	Classes        *string `json:"classes,omitempty" help:"Multicast classes: B, C or B,C."`
 	LoRaWANVersion *string `json:"lorawan_version,omitempty" name:"lorawan-version" help:"1.0 or 1.1."`
 	ProfileID      *string `json:"profile_id,omitempty" name:"profile" help:"Identifier of the device profile."`
 	Band           *string `json:"band,omitempty" help:"Such as EU868; none: any."`
-	Firmware       *string `json:"firmware,omitempty" help:"X.Y.Z.P or 8 hexadecimal digits."`
+	Firmware       *string `json:"firmware,omitempty" help:"What it runs: X.Y.Z.P or 8 hexadecimal digits."`
 	RootKeyFile    string  `json:"-" placeholder:"FILE" help:"File with GenAppKey (1.0) or AppKey (1.1), 32 hexadecimal digits; - for standard input."`
+
+	Versions packageFlags `json:"packages,omitzero" embed:"" group:"Package versions that differ from the profile's:"`
 }
 
 func (f deviceFields) secrets(std *Streams) (map[string]string, error) {
@@ -65,6 +68,8 @@ type Set struct {
 	Create  Create[setFields] `cmd:"" help:"Create a device set."`
 	Update  Update[setFields] `cmd:"" help:"Change a device set."`
 	Archive Archive           `cmd:"" help:"Take device sets out of the lists."`
+
+	FromCampaign fromCampaign `cmd:"" help:"Create a device set of what became of a campaign."`
 }
 
 // AfterApply tells the commands below what they are about.
@@ -72,10 +77,30 @@ func (s *Set) AfterApply(k *kong.Context) error {
 	return s.bind(k, &noun{"device-sets", columns{"id", "name", "device_count", "description"}})
 }
 
+type fromCampaign struct {
+	Campaign string   `arg:"" help:"Identifier of the campaign."`
+	Name     string   `required:"" help:"Name of the new set."`
+	Outcome  []string `default:"failed" help:"Outcomes of the devices to take: verified, failed, stopped or active."`
+}
+
+// Help is shown below the summary of the command.
+func (*fromCampaign) Help() string {
+	return "Such as all devices that failed, for the next campaign."
+}
+
+// Run makes the set and writes it.
+func (f *fromCampaign) Run(ctx context.Context, c *Client, std *Streams) error {
+	raw, err := c.call(ctx, "POST", nil, map[string]any{"name": f.Name, "outcomes": f.Outcome}, "campaigns", f.Campaign, "device-sets")
+	if err != nil {
+		return err
+	}
+	return c.show(std.Out, raw)
+}
+
 type setFields struct {
 	noSecrets
-	Name        *string  `json:"name,omitempty"`
-	Description *string  `json:"description,omitempty"`
+	Name        *string  `json:"name,omitempty" help:"For people."`
+	Description *string  `json:"description,omitempty" help:"For people, longer."`
 	Devices     []string `json:"devices,omitempty" name:"device" help:"DevEUIs; replaces the list."`
 }
 
@@ -96,10 +121,10 @@ func (g *Group) AfterApply(k *kong.Context) error {
 
 type groupFields struct {
 	DevEUI              *string `json:"dev_eui,omitempty" name:"dev-eui" help:"16 hexadecimal digits."`
-	Name                *string `json:"name,omitempty"`
+	Name                *string `json:"name,omitempty" help:"For people."`
 	Tag                 *string `json:"tag,omitempty" help:"Free text to search for."`
 	Band                *string `json:"band,omitempty" help:"Such as EU868."`
-	DwellTime           *bool   `json:"dwell_time,omitempty" help:"The downlink dwell-time limit holds."`
+	DwellTime           *bool   `json:"dwell_time,omitempty" negatable:"" help:"The downlink dwell-time limit holds."`
 	McAddr              *string `json:"mc_addr,omitempty" name:"mc-addr" help:"Group address, 8 hexadecimal digits."`
 	Frequency           *uint32 `json:"frequency,omitempty" help:"Hz; 0: the class B hopping sequence."`
 	DataRate            *uint8  `json:"data_rate,omitempty" help:"0 to 15."`
@@ -131,8 +156,8 @@ func (r *Region) AfterApply(k *kong.Context) error {
 
 type regionFields struct {
 	noSecrets
-	Name        *string  `json:"name,omitempty"`
-	Description *string  `json:"description,omitempty"`
+	Name        *string  `json:"name,omitempty" help:"For people."`
+	Description *string  `json:"description,omitempty" help:"For people, longer."`
 	Groups      []string `json:"groups,omitempty" name:"group" help:"DevEUIs of multicast groups; replaces the list."`
 }
 
@@ -153,19 +178,25 @@ func (p *Profile) AfterApply(k *kong.Context) error {
 
 type profileFields struct {
 	noSecrets
-	Name                *string  `json:"name,omitempty"`
-	Description         *string  `json:"description,omitempty"`
+	Name                *string  `json:"name,omitempty" help:"For people."`
+	Description         *string  `json:"description,omitempty" help:"For people, longer."`
 	ProducerID          *string  `json:"producer_id,omitempty" name:"producer" help:"Unique with module and hardware revision."`
-	ModuleID            *string  `json:"module_id,omitempty" name:"module"`
+	ModuleID            *string  `json:"module_id,omitempty" name:"module" help:"Unique with producer and hardware revision."`
 	HWRevision          *uint8   `json:"hw_revision,omitempty" name:"hw-revision" help:"0 to 255."`
 	HWVersion           *uint32  `json:"hw_version,omitempty" name:"hw-version" help:"As reported in DevVersionAns; 0: not checked."`
-	TimeTolerance       *float64 `json:"time_tolerance_s,omitempty" help:"Seconds of clock drift to allow for."`
-	DefaultUplinkPeriod *float64 `json:"default_uplink_period_s,omitempty" name:"uplink-period" help:"Seconds between uplinks."`
-	MCUType             *string  `json:"mcu_type,omitempty" name:"mcu-type"`
+	TimeTolerance       *seconds `json:"time_tolerance_s,omitempty" placeholder:"TIME" help:"Clock drift to allow for, such as 5s; 0: 10s."`
+	DefaultUplinkPeriod *seconds `json:"default_uplink_period_s,omitempty" name:"uplink-period" placeholder:"TIME" help:"Time between uplinks, such as 15m; 0: 1h."`
+	MCUType             *string  `json:"mcu_type,omitempty" name:"mcu-type" help:"For people: the microcontroller."`
 	Library             *string  `json:"library,omitempty" help:"smart_delta or other."`
 	SmartDeltaKeyID     *string  `json:"smart_delta_key_id,omitempty" name:"key" help:"Identifier of the smart delta key."`
 	StatusStyle         *string  `json:"status_style,omitempty" help:"spec, loramac, lbm, zephyr or wl55v2."`
-	RebootsItself       *bool    `json:"reboots_itself,omitempty" help:"Installs a complete image without a command."`
+	RebootsItself       *bool    `json:"reboots_itself,omitempty" negatable:"" help:"Installs a complete image without a command."`
+	FirmwareDialect     *string  `json:"firmware_dialect,omitempty" help:"ts006 or rc1, the release candidate."`
+	MaxGroups           *uint8   `json:"max_groups,omitempty" placeholder:"N" help:"Multicast groups that it can hold, 1 to 4; 0: 1."`
+
+	Versions packageFlags `json:"packages,omitzero" embed:"" group:"Package versions:"`
+	Ports    portFlags    `json:"ports,omitzero" embed:"" prefix:"port-" group:"FPorts:"`
+	Decoder  decoderFlags `json:"decoder,omitzero" embed:"" prefix:"decoder-" group:"Limits of the fragmentation decoder:"`
 }
 
 // Key is "key".
@@ -184,8 +215,8 @@ func (x *Key) AfterApply(k *kong.Context) error {
 }
 
 type keyFields struct {
-	Name           *string `json:"name,omitempty"`
-	Description    *string `json:"description,omitempty"`
+	Name           *string `json:"name,omitempty" help:"For people."`
+	Description    *string `json:"description,omitempty" help:"For people, longer."`
 	PrivateKeyFile string  `json:"-" placeholder:"FILE" help:"P-256 private key, PKCS#8 in PEM; - for standard input."`
 }
 

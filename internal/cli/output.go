@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -26,9 +27,9 @@ func printJSON(w io.Writer, raw json.RawMessage) error {
 	return err
 }
 
-// list writes objects as a JSON array or as a table.
+// list writes objects as a JSON or YAML array, or as a table, which CSV is too.
 func (c *Client) list(w io.Writer, cols columns, items []json.RawMessage) error {
-	if c.Output == "json" {
+	if c.Output == "json" || c.Output == "yaml" {
 		raw, err := json.Marshal(items)
 		if err != nil {
 			return err
@@ -36,40 +37,79 @@ func (c *Client) list(w io.Writer, cols columns, items []json.RawMessage) error 
 		if items == nil {
 			raw = []byte("[]")
 		}
-		return printJSON(w, raw)
+		return c.tree(w, raw)
 	}
-	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	var rows [][]string
 	if !c.NoHeaders {
-		fmt.Fprintln(t, strings.ToUpper(strings.Join(cols, "\t")))
+		rows = append(rows, c.headers(cols))
 	}
 	for _, raw := range items {
 		obj, err := object(raw)
 		if err != nil {
 			return err
 		}
-		cells := make([]string, len(cols))
+		row := make([]string, len(cols))
 		for i, name := range cols {
-			cells[i] = cell(obj[name])
+			row[i] = c.cell(obj[name])
 		}
-		fmt.Fprintln(t, strings.Join(cells, "\t"))
+		rows = append(rows, row)
 	}
-	return t.Flush()
+	return c.rows(w, rows)
 }
 
-// show writes one object as JSON or as lines of field and value.
+// show writes one object as JSON or YAML, or as lines of field and value.
 func (c *Client) show(w io.Writer, raw json.RawMessage) error {
-	if c.Output == "json" {
-		return printJSON(w, raw)
+	if c.Output == "json" || c.Output == "yaml" {
+		return c.tree(w, raw)
 	}
 	obj, err := object(raw)
 	if err != nil {
 		return err
 	}
-	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	var rows [][]string
+	if c.Output == "csv" && !c.NoHeaders {
+		rows = append(rows, []string{"field", "value"})
+	}
 	for _, name := range slices.Sorted(maps.Keys(obj)) {
-		fmt.Fprintf(t, "%s\t%s\n", name, cell(obj[name]))
+		rows = append(rows, []string{name, c.cell(obj[name])})
+	}
+	return c.rows(w, rows)
+}
+
+// tree writes what has no columns.
+func (c *Client) tree(w io.Writer, raw json.RawMessage) error {
+	if c.Output == "yaml" {
+		return printYAML(w, raw)
+	}
+	return printJSON(w, raw)
+}
+
+// rows writes a table.
+func (c *Client) rows(w io.Writer, rows [][]string) error {
+	if c.Output == "csv" {
+		return csv.NewWriter(w).WriteAll(rows) // which flushes
+	}
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(t, strings.Join(row, "\t"))
 	}
 	return t.Flush()
+}
+
+// headers are the names of the columns: capitals for people, as in JSON for programs.
+func (c *Client) headers(cols columns) []string {
+	if c.Output == "csv" {
+		return cols
+	}
+	return strings.Split(strings.ToUpper(strings.Join(cols, "\t")), "\t")
+}
+
+// cell is the text of a value in a table. CSV leaves nothing empty, as programs expect.
+func (c *Client) cell(v any) string {
+	if s := cell(v); c.Output != "csv" || s != "-" {
+		return s
+	}
+	return ""
 }
 
 // object reads a JSON object; numbers keep their digits.

@@ -21,4 +21,4 @@ func (NoNetwork) Pause(context.Context, string) error { return errNoNetwork }
 // Resume returns ErrState.
 func (NoNetwork) Resume(context.Context, string) error { return errNoNetwork }
 
-var errNoNetwork = fmt.Errorf("no network server is connected, running campaigns %w: connect one and start the server again", ErrState)
+var errNoNetwork = fmt.Errorf("no network server is connected, running campaigns %w: start the server with \"--network simulated\" to run them on simulated devices", ErrState)

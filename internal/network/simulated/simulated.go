@@ -7,6 +7,10 @@
 //
 // How virtual time runs is a Pace: it can jump from event to event while the engine
 // waits for something, or follow the clock on the wall.
+//
+// The devices are those of the network that New was given. With Grow, members of groups
+// are added as the engine names them. They live as long as the process: in the next one
+// they begin anew, with what their server knows of them, and their first uplink is a join.
 package simulated
 
 import (
@@ -42,6 +46,8 @@ type Network struct {
 	pace atomic.Int32
 	wall func() time.Time
 	wake chan struct{}
+
+	growth *growth // nil: the devices are those of sim, for ever
 
 	mu  sync.Mutex // guards sim: Inspect looks in from other goroutines
 	sim *sim.Network
@@ -182,8 +188,11 @@ func (n *Network) FlushUnicast(_ context.Context, dev lorawan.EUI64) error {
 	return nil
 }
 
-// EnsureGroup makes a group.
-func (n *Network) EnsureGroup(_ context.Context, g network.Group) error {
+// EnsureGroup makes a group and, after Grow, the members that the network does not have.
+func (n *Network) EnsureGroup(ctx context.Context, g network.Group) error {
+	if err := n.admit(ctx, g); err != nil {
+		return err
+	}
 	return n.do(func(s *sim.Network) error {
 		return s.EnsureGroup(sim.Group{
 			ID: g.DevEUI.String(), Band: g.Band, Options: region.Options{DwellTime400ms: g.DwellTime},

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/internal/cli"
+	"github.com/starling-fuota/starling/internal/engine"
+	"github.com/starling-fuota/starling/internal/network/simulated"
+	"github.com/starling-fuota/starling/internal/store"
+	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/sim"
+)
+
+// simulation are the flags of the simulated network.
+type simulation struct {
+	Pace string  `default:"jump" enum:"jump,follow" env:"STARLING_SIM_PACE" help:"How time runs there: jump (days of a campaign in seconds, otherwise with the clock on the wall) or follow (always with the clock) (${env})."`
+	Loss float64 `default:"0" env:"STARLING_SIM_LOSS" placeholder:"SHARE" help:"Share of frames that every radio link loses, 0 to below 1 (${env})."`
+	Seed uint64  `default:"1" env:"STARLING_SIM_SEED" help:"Of all luck there (${env})."`
+}
+
+// paces are what the flag names.
+var paces = map[string]simulated.Pace{"jump": simulated.JumpThenFollow, "follow": simulated.Follow}
+
+// run starts an engine on a simulated network that has the devices of the store, as far as
+// campaigns need them.
+func (s *simulation) run(ctx context.Context, db store.Store, log *slog.Logger) (*network, error) {
+	if !(s.Loss >= 0 && s.Loss < 1) { // also catches NaN
+		return nil, fmt.Errorf("%w: --sim-loss %g is no share, use 0 to below 1, such as 0.2", cli.ErrUsage, s.Loss)
+	}
+	begin, err := beginning(ctx, db, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	air, err := sim.New(sim.Config{Seed: s.Seed, Start: begin})
+	if err != nil {
+		return nil, err
+	}
+	net := simulated.New(air, time.Now)
+	net.SetPace(paces[s.Pace])
+	net.Grow(lookup(db), s.Loss)
+	eng := engine.New(engine.Config{Store: db, Adapter: net, Source: net, Log: log})
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	failed, fail := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() {
+		err := eng.Run(running)
+		fail()
+		ended <- err
+	}()
+	return &network{Runner: eng, now: net.Now, failed: failed, stop: func() error { cancel(); return <-ended }}, nil
+}
+
+// lookup finds devices with their profiles.
+func lookup(db store.Store) simulated.Lookup {
+	return func(ctx context.Context, eui lorawan.EUI64) (fleet.Device, fleet.DeviceProfile, error) {
+		dev, err := db.Devices().Find(ctx, eui)
+		if err != nil {
+			return dev, fleet.DeviceProfile{}, err
+		}
+		profile, err := db.Profiles().Find(ctx, dev.ProfileID)
+		if err != nil {
+			err = fmt.Errorf("device profile %s: %w", dev.ProfileID, err)
+		}
+		return dev, profile, err
+	}
+}
+
+// beginning returns when virtual time begins: now, or later if campaigns of an earlier
+// process have seen later times. For them, too, time must not go back.
+func beginning(ctx context.Context, db store.Store, now time.Time) (time.Time, error) {
+	at := now
+	for q := (store.Query{Archived: true, Limit: store.MaxLimit}); ; {
+		page, err := db.Campaigns().List(ctx, q)
+		if err != nil {
+			return at, err
+		}
+		for _, c := range page.Items {
+			for _, t := range []time.Time{c.Created, c.LastChanged, c.Started, c.Ended} {
+				if t.After(at) {
+					at = t
+				}
+			}
+		}
+		if q.After = page.Next; q.After == "" {
+			return at, nil
+		}
+	}
+}
