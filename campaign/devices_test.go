@@ -295,14 +295,14 @@ func perfectAnswer(c *campaign.Campaign, i int, lane campaign.Lane, cmd lorawan.
 	case firmware.DevRebootCountdownReq:
 		return firmware.DevRebootCountdownAns(req)
 	case firmware.DevUpgradeImageReq:
-		return firmware.DevUpgradeImageAns{UpImageStatus: firmware.ImageValid, NextFirmwareVersion: c.Spec().Firmware}
+		return firmware.DevUpgradeImageAns{UpImageStatus: firmware.ImageValid, NextFirmwareVersion: c.Spec().Firmware.Uint32()}
 	case firmware.DevDeleteImageReq:
 		return firmware.DevDeleteImageAns{}
 	case firmware.DevVersionReq:
 		if c.Device(i).Stage == campaign.StageReboot {
 			return firmware.DevVersionAns{FWVersion: oldFirmware}
 		}
-		return firmware.DevVersionAns{FWVersion: c.Spec().Firmware}
+		return firmware.DevVersionAns{FWVersion: c.Spec().Firmware.Uint32()}
 	}
 	return nil
 }

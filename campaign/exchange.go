@@ -217,7 +217,9 @@ func (c *Campaign) follow(i int, v verdict) {
 	case Verified, Stopped:
 		return
 	case Failed:
-		if v.kind != passed && v.kind != verified || !c.mayRevive(d) {
+		// The version that runs is evidence whenever it comes; another answer counts only
+		// while its stage is open.
+		if v.kind != verified && (v.kind != passed || !c.mayRevive(d)) {
 			return
 		}
 		c.change(i, func(d *Device) { d.Outcome, d.Reason, d.Detail = Active, ReasonNone, "" })

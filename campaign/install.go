@@ -134,8 +134,8 @@ func (c *Campaign) onUpgradeImageAns(i int, ans firmware.DevUpgradeImageAns) ver
 	case firmware.ImageForeign:
 		return verdict{kind: refused, reason: ReasonImageHardware, text: "the device says that the image is for other hardware"}
 	}
-	if !firmware.ImageMatches(ans, c.spec.Firmware, c.traits(i).dialect()) {
-		return verdict{kind: refused, reason: ReasonImageVersion, text: fmt.Sprintf("the device holds an image of version %08x, not %08x", ans.NextFirmwareVersion, c.spec.Firmware)}
+	if !firmware.ImageMatches(ans, c.spec.Firmware.Uint32(), c.traits(i).dialect()) {
+		return verdict{kind: refused, reason: ReasonImageVersion, text: fmt.Sprintf("the device holds an image of version %s, not %s", c.spec.Firmware.With(ans.NextFirmwareVersion), c.spec.Firmware)}
 	}
 	return verdict{kind: passed}
 }
@@ -150,8 +150,8 @@ func (c *Campaign) onVersionAns(i int, ans firmware.DevVersionAns) verdict {
 	// While it is held, the device has answered, or may have rebooted: what it says now it says by itself.
 	asked := c.outstanding(i) && d.Phase != PhaseHolding &&
 		(d.Stage == StageVersion || d.Stage == StageReboot || d.Stage == StageStatus && c.mayHaveRebooted(i))
-	if firmware.VersionMatches(ans, c.spec.Firmware, !asked, c.traits(i).dialect()) {
-		return verdict{kind: verified, text: fmt.Sprintf("runs firmware %08x", c.spec.Firmware)}
+	if firmware.VersionMatches(ans, c.spec.Firmware.Uint32(), !asked, c.traits(i).dialect()) {
+		return verdict{kind: verified, text: fmt.Sprintf("runs firmware %s", c.spec.Firmware)}
 	}
 	if !asked {
 		return verdict{}
@@ -164,7 +164,7 @@ func (c *Campaign) onVersionAns(i int, ans firmware.DevVersionAns) verdict {
 		return verdict{kind: again}
 	}
 	c.change(i, func(d *Device) { d.Mismatches++ })
-	text := fmt.Sprintf("runs firmware %08x, not %08x", ans.FWVersion, c.spec.Firmware)
+	text := fmt.Sprintf("runs firmware %s, not %s", c.spec.Firmware.With(ans.FWVersion), c.spec.Firmware)
 	if d.Mismatches >= maxMismatches || d.Attempts >= c.spec.Policy.Attempts() {
 		return verdict{kind: refused, reason: ReasonVersionMismatch, text: text}
 	}

@@ -133,7 +133,7 @@ func (p *planner) checkFile() error {
 	if p.Campaign.Type == fleet.FOTACampaign && p.File.Version.IsZero() {
 		return fmt.Errorf("%w: file %q has no firmware version, so no device could prove that it runs it: set the version", ErrBlocked, p.File.Name)
 	}
-	p.out.Spec.Firmware = p.File.Version.Uint32()
+	p.out.Spec.Firmware = p.File.Version
 	return nil
 }
 

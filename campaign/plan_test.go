@@ -76,7 +76,7 @@ func TestPlanMakesOneLaneOfOneKindOfDevice(t *testing.T) {
 	if fec.WeakCount(l.Version, int(l.NbFrag)) {
 		t.Errorf("NbFrag %d is weak", l.NbFrag)
 	}
-	if l.FPort != 201 || l.Version != lorawan.V1 || l.FragIndex != 0 || s.Firmware != r.File.Version.Uint32() {
+	if l.FPort != 201 || l.Version != lorawan.V1 || l.FragIndex != 0 || s.Firmware != r.File.Version {
 		t.Errorf("lane %+v, firmware %08x", l, s.Firmware)
 	}
 	if tr := s.Traits[0]; tr.UplinkPeriod != fleet.DefaultUplinkPeriod || tr.TimeTolerance != fleet.DefaultTimeTolerance {

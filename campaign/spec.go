@@ -21,8 +21,8 @@ type Spec struct {
 	// SessionStart is when the multicast session starts; zero: computed from the set-up stages.
 	SessionStart time.Time `json:"session_start,omitzero"`
 	// RebootAt is the reboot time given to devices; zero: they reboot when the image is checked.
-	RebootAt time.Time `json:"reboot_at,omitzero"`
-	Firmware uint32    `json:"firmware,omitempty"` // target version as DevVersionAns reports it (FOTA)
+	RebootAt time.Time      `json:"reboot_at,omitzero"`
+	Firmware fleet.Firmware `json:"firmware,omitzero"` // target version as DevVersionAns reports it (FOTA)
 	// Policy has its defaults filled in.
 	Policy  fleet.CampaignPolicy `json:"policy"`
 	Traits  []Traits             `json:"traits"`
@@ -73,10 +73,9 @@ type Lane struct {
 
 // Member is a device that takes part.
 type Member struct {
-	DevEUI  lorawan.EUI64 `json:"dev_eui"`
-	Lane    int           `json:"lane"`   // index into Spec.Lanes
-	Traits  int           `json:"traits"` // index into Spec.Traits
-	InGroup bool          `json:"in_group,omitempty"`
+	DevEUI lorawan.EUI64 `json:"dev_eui"`
+	Lane   int           `json:"lane"`   // index into Spec.Lanes
+	Traits int           `json:"traits"` // index into Spec.Traits
 	// SessionCnt is the next TS004 v2 counter of this device and FragIndex.
 	SessionCnt uint16 `json:"session_cnt,omitempty"`
 }

@@ -123,7 +123,7 @@ func (c *Campaign) cleanUpReq(i int) (lorawan.PackageID, []lorawan.Command, verd
 	case StageCancelReboot:
 		return lorawan.FirmwareMgmt, []lorawan.Command{firmware.DevRebootTimeReq{RebootTime: firmware.RebootCancel}}, verdict{}
 	case StageDeleteImage:
-		return lorawan.FirmwareMgmt, []lorawan.Command{firmware.DevDeleteImageReq{FirmwareToDeleteVersion: c.spec.Firmware}}, verdict{}
+		return lorawan.FirmwareMgmt, []lorawan.Command{firmware.DevDeleteImageReq{FirmwareToDeleteVersion: c.spec.Firmware.Uint32()}}, verdict{}
 	case StageDeleteSession:
 		return lorawan.Fragmentation, []lorawan.Command{fragmentation.FragSessionDeleteReq{FragIndex: c.lane(i).FragIndex}}, verdict{}
 	default:

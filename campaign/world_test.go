@@ -185,7 +185,7 @@ func newWorld(o worldOptions) world {
 		Payloads: map[string][]byte{"block": payload},
 	}
 	if o.typ == fleet.FOTACampaign {
-		w.spec.Firmware = targetFirmware
+		w.spec.Firmware = fleet.DottedFirmware(targetFirmware)
 	}
 	if o.session != 0 {
 		w.spec.SessionStart = base.Add(o.session)

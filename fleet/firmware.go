@@ -75,6 +75,14 @@ func MustParseFirmware(s string) Firmware {
 // IsZero reports whether the version is unknown.
 func (f Firmware) IsZero() bool { return f == Firmware{} }
 
+// With returns the version whose 32 bits are v, in the form of f; of an unknown f, dotted.
+func (f Firmware) With(v uint32) Firmware {
+	if f.format == freeFormat {
+		return FreeFirmware(v)
+	}
+	return DottedFirmware(v)
+}
+
 // Ordered reports whether f has the dotted form.
 func (f Firmware) Ordered() bool { return f.format == dottedFormat }
 

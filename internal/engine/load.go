@@ -99,7 +99,7 @@ func (e *Engine) adopt(r *run) {
 	spec := r.c.Spec()
 	for i, m := range spec.Devices {
 		e.byDevice[m.DevEUI] = r
-		e.traits[m.DevEUI] = knownDevice{traits: spec.Traits[spec.Devices[i].Traits]}
+		e.traits[m.DevEUI] = knownDevice{traits: spec.Traits[spec.Devices[i].Traits], firmware: spec.Firmware}
 	}
 	for _, g := range spec.Groups {
 		e.byGroup[g.DevEUI] = r

@@ -122,7 +122,7 @@ func (r *run) collectDevice(now time.Time, i int) error {
 		b.rec.SessionCnts = append(b.rec.SessionCnts, store.SessionCnt{DevEUI: m.DevEUI, FragIndex: lane.FragIndex, Cnt: d.SessionCnt})
 	}
 	if spec.Type == fleet.FOTACampaign && d.Outcome == campaign.Verified {
-		b.rec.Firmware = append(b.rec.Firmware, store.FirmwareSeen{DevEUI: m.DevEUI, Version: fleet.DottedFirmware(spec.Firmware), At: now})
+		b.rec.Firmware = append(b.rec.Firmware, store.FirmwareSeen{DevEUI: m.DevEUI, Version: spec.Firmware, At: now})
 	}
 	return nil
 }

@@ -135,11 +135,7 @@ func firmwareSeen(dev knownDevice, up network.Event, commands []lorawan.Command)
 	var seen []store.FirmwareSeen
 	for _, cmd := range commands {
 		if ans, ok := cmd.(firmware.DevVersionAns); ok {
-			version := fleet.DottedFirmware(ans.FWVersion)
-			if !dev.firmware.IsZero() && !dev.firmware.Ordered() {
-				version = fleet.FreeFirmware(ans.FWVersion)
-			}
-			seen = append(seen, store.FirmwareSeen{DevEUI: up.DevEUI, Version: version, At: up.Time})
+			seen = append(seen, store.FirmwareSeen{DevEUI: up.DevEUI, Version: dev.firmware.With(ans.FWVersion), At: up.Time})
 		}
 	}
 	return seen
