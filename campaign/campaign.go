@@ -146,6 +146,12 @@ func (c *Campaign) Device(i int) Device { return c.devices[i] }
 // Group returns the state of group i of Spec.Groups.
 func (c *Campaign) Group(i int) Group { return c.groups[i] }
 
+// Format prints the campaign's ID and status under every verb: its keys are behind an
+// unexported field, where fmt would print them in clear.
+func (c *Campaign) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "campaign %s %s", c.spec.ID, c.head.Status)
+}
+
 // Done reports whether nothing is left to do: the campaign has ended and so has the
 // clean-up, if there was one.
 func (c *Campaign) Done() bool {

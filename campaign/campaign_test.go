@@ -2,6 +2,7 @@ package campaign_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -246,5 +247,20 @@ func TestSessionsHaveALongestLength(t *testing.T) {
 	g := p.c.Group(0)
 	if g.TimeOut != 15 || g.SessionEnd.Sub(g.SessionTime) != 32768*time.Second {
 		t.Errorf("TimeOut %d, session of %s", g.TimeOut, g.SessionEnd.Sub(g.SessionTime))
+	}
+}
+
+func TestPrintingACampaignShowsNoKey(t *testing.T) {
+	w := smallWorld(t)
+	c, err := campaign.New(w.spec, w.material)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range w.material.McKeys {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+			if text := fmt.Sprintf(verb, c); !strings.HasPrefix(text, "campaign ") || strings.Contains(text, key.Hex()) || len(text) > 100 {
+				t.Errorf("%s prints %.300s", verb, text)
+			}
+		}
 	}
 }

@@ -165,7 +165,7 @@ func (w *World) Close() error {
 func (w *World) populate(ctx context.Context, o Options) error {
 	profile, err := w.Service.Profiles.Create(ctx, fleet.DeviceProfile{
 		Name: "Meter", ProducerID: "Starling", ModuleID: "Demo meter", DefaultUplinkPeriod: uplinkPeriod, TimeTolerance: 5 * time.Second,
-		Packages: fleet.Packages(models()[0].config.Packages),
+		Packages: models()[0].config.Packages,
 	})
 	if err != nil {
 		return fmt.Errorf("device profile: %w", err)
@@ -215,7 +215,7 @@ func (w *World) addDevices(ctx context.Context, profileID string) error {
 		if _, err := w.Service.Devices.Create(ctx, fleet.Device{
 			DevEUI: spec.DevEUI, Name: fmt.Sprintf("%s %d", m.set, i+1), Classes: fleet.ClassesOf(class), LoRaWANVersion: version,
 			RootKey: spec.RootKey, ProfileID: profileID, Band: spec.Band, Firmware: oldVersion,
-			Packages: fleet.Packages(spec.Packages),
+			Packages: spec.Packages,
 		}); err != nil {
 			return fmt.Errorf("device %s: %w", spec.DevEUI, err)
 		}

@@ -141,7 +141,7 @@ func profileOf(c device.Config) fleet.DeviceProfile {
 	d := c.Stack.Decoder
 	return fleet.DeviceProfile{
 		ProducerID: "test", DefaultUplinkPeriod: c.UplinkPeriod, TimeTolerance: 5 * time.Second,
-		Packages: fleet.Packages(c.Packages), StatusStyle: style[c.Stack.Name], RebootsItself: c.Stack.RebootsItself, FirmwareDialect: dialect,
+		Packages: c.Packages, StatusStyle: style[c.Stack.Name], RebootsItself: c.Stack.RebootsItself, FirmwareDialect: dialect,
 		Decoder: fleet.Decoder{
 			MaxNbFrag: uint16(d.NbFrag), MaxFragSize: uint8(d.FragSize), MinFragSize: uint8(d.MinFragSize), MaxLost: uint16(d.MaxLost),
 		},
