@@ -130,6 +130,12 @@ func (n *Network) newNode(spec DeviceSpec) (*node, error) {
 	return d, nil
 }
 
+// Format prints virtual time and size under every verb: the keys of devices and groups are
+// behind unexported fields, where fmt would print them in clear.
+func (n *Network) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "simulated network of %d devices at %s", len(n.devices), n.Now().Format(time.RFC3339))
+}
+
 // Now returns the present virtual time, in UTC.
 func (n *Network) Now() time.Time { return n.clock(n.now) }
 
