@@ -1,0 +1,179 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// server is the PostgreSQL that the tests of this package share.
+var server struct {
+	url     *url.URL // of a database to create others from
+	missing string   // why there is none
+	names   atomic.Int64
+}
+
+// TestMain finds a server: the one of TEST_DATABASE_URL, whose user may create
+// databases, or a private one in a temporary directory, reached by a socket only.
+func TestMain(m *testing.M) {
+	stop, err := startServer()
+	if err != nil {
+		server.missing = err.Error()
+		fmt.Fprintln(os.Stderr, "no PostgreSQL to test with:", err)
+		if os.Getenv("CI") == "true" {
+			os.Exit(1)
+		}
+	}
+	code := m.Run()
+	if err := stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "PostgreSQL:", err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+func startServer() (stop func() error, err error) {
+	none := func() error { return nil }
+	if dsn := os.Getenv("TEST_DATABASE_URL"); dsn != "" {
+		server.url, err = url.Parse(dsn)
+		return none, err
+	}
+	initdb, postgres, err := programs()
+	if err != nil {
+		return none, err
+	}
+	dir, err := os.MkdirTemp("", "starling-pg-")
+	if err != nil {
+		return none, err
+	}
+	drop := func() error { return os.RemoveAll(dir) }
+	as, err := unprivileged(dir)
+	if err != nil {
+		return drop, err
+	}
+	run := func(program string, args ...string) *exec.Cmd {
+		cmd := exec.Command(program, args...)
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "LC_ALL=C.UTF-8")
+		cmd.SysProcAttr = as
+		return cmd
+	}
+	data := filepath.Join(dir, "data")
+	if out, err := run(initdb, "-D", data, "-U", "starling", "-A", "trust", "-E", "UTF8").CombinedOutput(); err != nil {
+		return drop, fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return drop, err
+	}
+	cluster := run(postgres, "-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "fsync=on", "-c", "max_connections=200", "-c", "shared_buffers=128MB")
+	cluster.Stdout, cluster.Stderr = log, log
+	if err := cluster.Start(); err != nil {
+		return drop, errors.Join(err, log.Close())
+	}
+	stop = func() error {
+		err := cluster.Process.Signal(syscall.SIGINT) // "fast shutdown": ends the connections
+		return errors.Join(err, cluster.Wait(), log.Close(), drop())
+	}
+	server.url = &url.URL{Scheme: "postgres", User: url.User("starling"), Path: "/postgres", RawQuery: url.Values{"host": {dir}}.Encode()}
+	for patience := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		conn, err := pgx.Connect(context.Background(), server.url.String())
+		if err == nil {
+			return stop, conn.Close(context.Background())
+		}
+		if time.Now().After(patience) {
+			said, _ := os.ReadFile(log.Name())
+			return stop, fmt.Errorf("no answer from %s: %w\n%s", postgres, err, said)
+		}
+	}
+}
+
+// programs finds initdb and postgres. Debian keeps them out of the PATH.
+func programs() (initdb, postgres string, err error) {
+	dirs, err := filepath.Glob("/usr/lib/postgresql/*/bin")
+	slices.Sort(dirs)
+	slices.Reverse(dirs)
+	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), dirs...) {
+		initdb, postgres = filepath.Join(dir, "initdb"), filepath.Join(dir, "postgres")
+		_, noInitdb := os.Stat(initdb)
+		_, noPostgres := os.Stat(postgres)
+		if noInitdb == nil && noPostgres == nil {
+			return initdb, postgres, nil
+		}
+	}
+	return "", "", errors.Join(errors.New("initdb and postgres are neither in PATH nor in /usr/lib/postgresql: install postgresql, or set TEST_DATABASE_URL"), err)
+}
+
+// unprivileged returns as whom to run the server, which refuses to run as root, and gives him dir.
+func unprivileged(dir string) (*syscall.SysProcAttr, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		return nil, err
+	}
+	uid, err := strconv.Atoi(u.Uid)
+	if err != nil {
+		return nil, err
+	}
+	gid, err := strconv.Atoi(u.Gid)
+	if err != nil {
+		return nil, err
+	}
+	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, os.Chown(dir, uid, gid)
+}
+
+// newDatabase creates a database, a copy of the one named from if that is not "", and drops it when the test ends.
+func newDatabase(t testing.TB, from string) string {
+	t.Helper()
+	if server.missing != "" {
+		t.Skip("no PostgreSQL to test with") // TestMain has said what is missing, and has failed in CI
+	}
+	name := fmt.Sprintf("starling_test_%d_%d", os.Getpid(), server.names.Add(1))
+	create := "CREATE DATABASE " + name
+	if from != "" {
+		create += " TEMPLATE " + from
+	}
+	admin(t, create)
+	t.Cleanup(func() { admin(t, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
+	return name
+}
+
+// urlOf returns the DSN of a database of the server.
+func urlOf(database string) string {
+	u := *server.url
+	u.Path = "/" + database
+	return u.String()
+}
+
+func admin(t testing.TB, query string) {
+	t.Helper()
+	conn := connect(t, strings.TrimPrefix(server.url.Path, "/"))
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(context.Background(), query); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func connect(t testing.TB, database string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), urlOf(database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}

@@ -1,0 +1,136 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/starling-fuota/starling/internal/store/relational"
+)
+
+var dialect = relational.Dialect{Max: "GREATEST", Position: "strpos", In: in, Taken: taken}
+
+// in compares with an array, so that the statement is the same for any number of values.
+func in(column string, values []any) (string, []any) {
+	var array any
+	switch values[0].(type) {
+	case []byte:
+		array = typed[[]byte](values)
+	default:
+		array = typed[string](values)
+	}
+	return column + " = ANY(?)", []any{array}
+}
+
+// taken reads the name of the constraint, which is "table_column" (or "table_pkey" for the column id).
+func taken(err error) (string, bool) {
+	var e *pgconn.PgError
+	if !errors.As(err, &e) || e.Code != uniqueViolation {
+		return "", false
+	}
+	column := strings.TrimPrefix(e.ConstraintName, e.TableName+"_")
+	if column == "pkey" {
+		column = "id"
+	}
+	return e.TableName + "." + column, true
+}
+
+// connection is what a pool and a transaction have in common.
+type connection interface {
+	Begin(ctx context.Context) (pgx.Tx, error)
+	Exec(ctx context.Context, query string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, query string, args ...any) (pgx.Rows, error)
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+}
+
+// queries is a relational.Querier over pgx.
+type queries struct {
+	on      connection
+	in      *transaction // nil: none
+	guarded bool         // Guard uses savepoints: whoever made the transaction may go on after an error
+}
+
+// note keeps a collision in mind, even if the caller goes on.
+func (q queries) note(err error) error {
+	if q.in != nil && err != nil && collision(err) {
+		q.in.collided = true
+	}
+	return err
+}
+
+func (q queries) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	tag, err := q.on.Exec(ctx, numbered(query), args...)
+	return tag.RowsAffected(), q.note(err)
+}
+
+// ExecAll sends all statements at once and then reads the answers.
+func (q queries) ExecAll(ctx context.Context, query string, n int, args func(int) []any) error {
+	const atOnce = 1000 // bounds the memory of a long list
+	query = numbered(query)
+	for from := 0; from < n; from += atOnce {
+		b := &pgx.Batch{}
+		for i := from; i < min(from+atOnce, n); i++ {
+			b.Queue(query, args(i)...)
+		}
+		if err := q.on.SendBatch(ctx, b).Close(); err != nil {
+			return q.note(err)
+		}
+	}
+	return nil
+}
+
+func (q queries) Each(ctx context.Context, f func(scan func(...any) error) error, query string, args ...any) error {
+	rows, err := q.on.Query(ctx, numbered(query), args...)
+	if err != nil {
+		return q.note(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return q.note(rows.Err())
+}
+
+// Guard runs f after a savepoint: an error spoils a transaction of PostgreSQL up to there.
+func (q queries) Guard(ctx context.Context, f func(relational.Querier) error) error {
+	if !q.guarded {
+		return f(q)
+	}
+	savepoint, err := q.on.Begin(ctx)
+	if err != nil {
+		return q.note(err)
+	}
+	if err := f(queries{on: savepoint, in: q.in}); err != nil {
+		return errors.Join(err, savepoint.Rollback(ctx))
+	}
+	return q.note(savepoint.Commit(ctx))
+}
+
+// numbered writes the parameters "?" as PostgreSQL wants them: $1, $2, ...
+func numbered(query string) string {
+	var b strings.Builder
+	for n := 1; ; n++ {
+		before, after, found := strings.Cut(query, "?")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		b.WriteString("$" + strconv.Itoa(n))
+		query = after
+	}
+}
+
+// typed turns values of one type into an array of it.
+func typed[T any](values []any) []T {
+	out := make([]T, len(values))
+	for i, v := range values {
+		out[i] = v.(T)
+	}
+	return out
+}
