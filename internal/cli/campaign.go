@@ -111,7 +111,7 @@ func (p *campaignProgress) Run(ctx context.Context, c *Client, n *noun, std *Str
 	switch c.Output {
 	case "json", "yaml":
 		return c.tree(std.Out, raw)
-	case "csv":
+	case "csv", "id":
 		return fmt.Errorf("%w: progress is more than one table, use -o json or -o yaml", ErrUsage)
 	}
 	var parts struct {

@@ -19,7 +19,7 @@ import (
 // Connection holds the flags of every command that talks to a server.
 type Connection struct {
 	Server    string        `default:"http://127.0.0.1:8080" env:"STARLING_SERVER" placeholder:"URL" help:"Server to talk to (${env})."`
-	Output    string        `short:"o" default:"table" enum:"table,json,yaml,csv" help:"Form of the data: ${enum}."`
+	Output    string        `short:"o" default:"table" enum:"table,json,yaml,csv,id" help:"Form of the data: ${enum}. id is the identifier alone, for scripts."`
 	NoHeaders bool          `help:"Leave the column names out of tables and CSV."`
 	Timeout   time.Duration `default:"30s" help:"Give up after this time; 0: never. Watching is not limited."`
 }

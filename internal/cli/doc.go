@@ -4,7 +4,7 @@
 //	starling device list ──> kong: grammar, flags ──> Client ──> /api/v1 of the server
 //	     stdout: data        stderr: messages          exit code: what became of it
 //
-// Data goes to standard output, as a table or as JSON, and nothing else does; messages go
+// Data goes to standard output, as a table, JSON, YAML or CSV, and nothing else does; messages go
 // to standard error and say what to do next. Keys are read from files or standard
 // input, never from flags: other users of a machine can see those.
 //

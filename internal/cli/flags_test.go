@@ -138,6 +138,24 @@ func TestYAMLAndCSVHoldTheSameAsJSON(t *testing.T) {
 	}
 }
 
+func TestScriptsGetIdentifiersAlone(t *testing.T) {
+	w := newWorld(t)
+	campaign, _, profile := w.fill()
+	for args, want := range map[string]string{
+		"profile show " + profile + " -o id":        profile,
+		"device show 0100000000000000 -o id":        "0100000000000000",
+		"campaign list -o id":                       campaign,
+		"device list -o id":                         "0100000000000000",
+		"campaign copy " + campaign + " -o id":      "",
+		"set create --name x --description y -o id": "",
+	} {
+		out := w.run(0, strings.Fields(args)...).out
+		if strings.Count(out, "\n") != 1 || len(strings.Fields(out)) != 1 || want != "" && out != want+"\n" {
+			t.Errorf("%s: %q", args, out)
+		}
+	}
+}
+
 func TestFormsThatDoNotFitAreRefused(t *testing.T) {
 	w := newWorld(t)
 	campaign, _, _ := w.fill()

@@ -39,8 +39,11 @@ func (c *Client) list(w io.Writer, cols columns, items []json.RawMessage) error 
 		}
 		return c.tree(w, raw)
 	}
+	if c.Output == "id" {
+		cols = cols[:1]
+	}
 	var rows [][]string
-	if !c.NoHeaders {
+	if !c.NoHeaders && c.Output != "id" {
 		rows = append(rows, c.headers(cols))
 	}
 	for _, raw := range items {
@@ -65,6 +68,13 @@ func (c *Client) show(w io.Writer, raw json.RawMessage) error {
 	obj, err := object(raw)
 	if err != nil {
 		return err
+	}
+	if c.Output == "id" {
+		for _, name := range []string{"id", "dev_eui"} {
+			if id, ok := obj[name]; ok {
+				return c.rows(w, [][]string{{cell(id)}})
+			}
+		}
 	}
 	var rows [][]string
 	if c.Output == "csv" && !c.NoHeaders {
