@@ -1,6 +1,7 @@
 package bulk
 
 import (
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -119,29 +120,47 @@ func writeText(s string, _ Format) string { return s }
 // writeStringer writes what String returns.
 func writeStringer[V fmt.Stringer](v V, _ Format) string { return v.String() }
 
-func readDevEUI(cell string) (lorawan.EUI64, *problem) {
-	e, err := lorawan.ParseEUI64(cell)
-	if err != nil || e.IsZero() {
+func readDevEUI(cell string) (e lorawan.EUI64, p *problem) {
+	if !bareHex(e[:], cell) {
+		e, _ = lorawan.ParseEUI64(cell) // zero is an error as well
+	}
+	if e.IsZero() {
 		return e, hexProblem(cell, 16)
 	}
 	return e, nil
 }
 
-func readMcAddr(cell string) (lorawan.DevAddr, *problem) {
-	a, err := lorawan.ParseDevAddr(cell)
-	if err != nil || a.IsZero() {
+func readMcAddr(cell string) (a lorawan.DevAddr, p *problem) {
+	if !bareHex(a[:], cell) {
+		a, _ = lorawan.ParseDevAddr(cell)
+	}
+	if a.IsZero() {
 		return a, hexProblem(cell, 8)
 	}
 	return a, nil
 }
 
-func readKey(cell string) (lorawan.AES128Key, *problem) {
-	k, err := lorawan.ParseAES128Key(cell)
-	if err != nil || k.IsZero() {
+func readKey(cell string) (k lorawan.AES128Key, p *problem) {
+	if !bareHex(k[:], cell) {
+		k, _ = lorawan.ParseAES128Key(cell)
+	}
+	if k.IsZero() {
 		return k, hexProblem(cell, 32)
 	}
 	return k, nil
 }
+
+// bareHex reads digits without separators, which is what nearly all files have: the parsers
+// of package lorawan tolerate more and allocate for it, which counts in 100,000 rows.
+func bareHex(dst []byte, cell string) bool {
+	if len(cell) != 2*len(dst) {
+		return false
+	}
+	_, err := hex.Decode(dst, []byte(cell))
+	return err == nil
+}
+
+var separators = strings.NewReplacer("-", "", ":", "")
 
 // hexProblem says what is wrong with a cell that should hold digits hexadecimal digits,
 // without repeating any of them.
@@ -149,7 +168,7 @@ func hexProblem(cell string, digits int) *problem {
 	cell = strings.TrimSpace(cell)
 	number := strings.ContainsAny(cell, ".,") || strings.Contains(cell, "E+") || strings.Contains(cell, "e+")
 	want := fmt.Sprintf("give %d hexadecimal digits", digits)
-	clean := strings.NewReplacer("-", "", ":", "").Replace(cell)
+	clean := separators.Replace(cell)
 	switch {
 	case number:
 		return &problem{"is a number as a spreadsheet shows it", "make the column text in the spreadsheet and enter it again: digits are lost"}

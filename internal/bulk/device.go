@@ -89,8 +89,10 @@ func profileColumn() column[deviceRow] {
 	return c
 }
 
+var classSeparators = strings.NewReplacer(";", ",", " ", "")
+
 func readClasses(cell string) (fleet.Classes, *problem) {
-	c, err := fleet.ParseClasses(strings.NewReplacer(";", ",", " ", "").Replace(cell))
+	c, err := fleet.ParseClasses(classSeparators.Replace(cell))
 	if err != nil {
 		return 0, &problem{"is no multicast class", "use B, C or B,C"}
 	}
