@@ -23,6 +23,7 @@ import (
 // server is the PostgreSQL that the tests of this package share.
 var server struct {
 	url     *url.URL // of a database to create others from
+	private bool     // it goes when the tests end
 	missing string   // why there is none
 	names   atomic.Int64
 }
@@ -88,6 +89,7 @@ func startServer() (stop func() error, err error) {
 		err := cluster.Process.Signal(syscall.SIGINT) // "fast shutdown": ends the connections
 		return errors.Join(err, cluster.Wait(), log.Close(), drop())
 	}
+	server.private = true
 	server.url = &url.URL{Scheme: "postgres", User: url.User("starling"), Path: "/postgres", RawQuery: url.Values{"host": {dir}}.Encode()}
 	for patience := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		conn, err := pgx.Connect(context.Background(), server.url.String())
@@ -149,7 +151,9 @@ func newDatabase(t testing.TB, from string) string {
 		create += " TEMPLATE " + from
 	}
 	admin(t, create)
-	t.Cleanup(func() { admin(t, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
+	if !server.private {
+		t.Cleanup(func() { admin(t, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
+	}
 	return name
 }
 

@@ -2,9 +2,7 @@ package postgres_test
 
 import (
 	"context"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/starling-fuota/starling/internal/store"
@@ -12,17 +10,20 @@ import (
 	"github.com/starling-fuota/starling/internal/store/storetest"
 )
 
-// databases are those of the places that the suite asks for.
-var databases sync.Map
-
-func open(t *testing.T, place string) store.Store {
-	t.Helper()
-	name, known := databases.Load(filepath.Clean(place))
-	if !known {
-		name = newDatabase(t, "")
-		databases.Store(filepath.Clean(place), name)
+func TestStore(t *testing.T) {
+	// Migrated once and copied for every test.
+	migrated := newDatabase(t, "")
+	s := openDatabase(t, migrated)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
 	}
-	return openDatabase(t, name.(string))
+	databases := map[string]string{} // by the places that the suite asks for
+	storetest.Run(t, func(t *testing.T, place string) store.Store {
+		if databases[place] == "" {
+			databases[place] = newDatabase(t, migrated)
+		}
+		return openDatabase(t, databases[place])
+	})
 }
 
 func openDatabase(t testing.TB, name string) *postgres.Store {
@@ -38,8 +39,6 @@ func openDatabase(t testing.TB, name string) *postgres.Store {
 	})
 	return s
 }
-
-func TestStore(t *testing.T) { storetest.Run(t, open) }
 
 func TestADatabaseOfANewerProgramIsLeftAlone(t *testing.T) {
 	name := newDatabase(t, "")

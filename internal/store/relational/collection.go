@@ -63,6 +63,9 @@ func (c collection[T, K]) Create(ctx context.Context, obj *T) error {
 	if err != nil {
 		return err
 	}
+	if err := checkText(c.keyText(c.key(obj))); err != nil {
+		return c.about(c.key(obj), err)
+	}
 	names := append([]string{"doc", "search", "name", "archived", "revision", "updated_at"}, c.columns...)
 	query := fmt.Sprintf("INSERT INTO %s (id, %s) VALUES (?%s)", c.table, strings.Join(names, ", "), strings.Repeat(", ?", len(names)))
 	args := append([]any{c.bind(c.key(obj))}, values...)
@@ -150,6 +153,9 @@ func (c collection[T, K]) values(obj *T) ([]any, error) {
 }
 
 func (c collection[T, K]) Archive(ctx context.Context, key K, when time.Time) error {
+	if checkText(c.keyText(key)) != nil {
+		return c.about(key, store.ErrNotFound) // nobody can have stored it
+	}
 	return c.Write(ctx, func(q Querier) error {
 		n, err := q.Exec(ctx, fmt.Sprintf(`UPDATE %s SET revision = revision + CASE WHEN archived THEN 0 ELSE 1 END,
 				updated_at = CASE WHEN archived THEN updated_at ELSE ? END, archived = TRUE
@@ -167,7 +173,7 @@ func (c collection[T, K]) Archive(ctx context.Context, key K, when time.Time) er
 func (c collection[T, K]) Find(ctx context.Context, key K) (T, error) {
 	var zero T
 	if checkText(c.keyText(key)) != nil {
-		return zero, c.about(key, store.ErrNotFound)
+		return zero, c.about(key, store.ErrNotFound) // nobody can have stored it
 	}
 	found, err := c.query(ctx, "id = ?", []any{c.bind(key)}, 1)
 	if err == nil && len(found) == 0 {
@@ -185,7 +191,7 @@ const findBatch = 500
 func (c collection[T, K]) FindAll(ctx context.Context, keys []K) ([]T, error) {
 	keys = slices.Clone(keys)
 	slices.SortFunc(keys, func(a, b K) int { return strings.Compare(c.keyText(a), c.keyText(b)) })
-	keys = slices.Compact(keys)
+	keys = slices.DeleteFunc(slices.Compact(keys), func(k K) bool { return checkText(c.keyText(k)) != nil })
 	out := make([]T, 0, len(keys))
 	for batch := range slices.Chunk(keys, findBatch) {
 		values := make([]any, len(batch))

@@ -169,6 +169,60 @@ func listsFilter(t *testing.T, open Open) {
 	want(t, err, store.ErrQuery)
 }
 
+// byteOrder has names on which locales and machines disagree.
+func byteOrder(t *testing.T, open Open) {
+	ctx, s := context.Background(), open(t, t.TempDir())
+	ordered := []string{"A-1", "B", "_", "a", "a b", "aa", "z", "\u00e4", "\u65e5"}
+	for i := range ordered {
+		id := ordered[(i*5)%len(ordered)]
+		must(t, s.Regions().Create(ctx, &fleet.Region{ID: id, Name: id}))
+	}
+	var seen []string
+	for q := (store.Query{Limit: 2}); ; {
+		page, err := s.Regions().List(ctx, q)
+		must(t, err)
+		for _, r := range page.Items {
+			seen = append(seen, r.ID)
+		}
+		if q.After = page.Next; q.After == "" {
+			break
+		}
+	}
+	same(t, "listed", seen, ordered)
+	found, err := s.Regions().FindAll(ctx, ordered)
+	must(t, err)
+	for i, r := range found {
+		if r.ID != ordered[i] {
+			t.Fatalf("found %q at %d, want %q", r.ID, i, ordered[i])
+		}
+	}
+}
+
+// oddText is what can come in a URL and has no place in every database.
+func oddText(t *testing.T, open Open) {
+	ctx, s := context.Background(), open(t, t.TempDir())
+	for _, odd := range []string{"a\x00b", "a\xffb"} {
+		_, err := s.Regions().Find(ctx, odd)
+		want(t, err, store.ErrNotFound)
+		want(t, s.Regions().Archive(ctx, odd, day), store.ErrNotFound)
+		for _, q := range []store.Query{{Text: odd}, {After: odd}, {Where: map[store.Field]string{store.ByName: odd}}} {
+			_, err := s.Regions().List(ctx, q)
+			want(t, err, store.ErrQuery)
+		}
+		if err := s.Regions().Create(ctx, &fleet.Region{ID: "r", Name: odd}); err == nil {
+			t.Errorf("%q is stored", odd)
+		}
+		if err := s.Regions().Create(ctx, &fleet.Region{ID: odd, Name: "r"}); err == nil {
+			t.Errorf("%q is stored", odd)
+		}
+		found, err := s.Regions().FindAll(ctx, []string{odd, "r"})
+		must(t, err)
+		if len(found) != 0 {
+			t.Errorf("found %v", found)
+		}
+	}
+}
+
 func uniqueness(t *testing.T, open Open) {
 	ctx, s := context.Background(), open(t, t.TempDir())
 	p := fleet.DeviceProfile{ID: "1", Name: "a", ProducerID: "acme", ModuleID: "m", HWRevision: 1}

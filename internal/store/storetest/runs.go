@@ -209,6 +209,36 @@ func counters(t *testing.T, open Open) {
 	same(t, "session counters", cnts, []store.SessionCnt{{DevEUI: devEUI(1, 1), FragIndex: 0, Cnt: 65535}, {DevEUI: devEUI(1, 1), FragIndex: 2, Cnt: 5}})
 }
 
+// namedTwice is a step that joins several: rows are named again when they change again.
+func namedTwice(t *testing.T, open Open) {
+	ctx := context.Background()
+	s, _ := started(t, open)
+	device, group := devEUI(1, 1), devEUI(2, 1)
+	must(t, s.CommitStep(ctx, store.Step{CampaignID: "c", Epoch: 3, Status: fleet.Running,
+		Devices: []store.Row{{DevEUI: device, State: []byte("old"), Stage: "a"}, {DevEUI: devEUI(1, 2), State: []byte("x")}, {DevEUI: device, State: []byte("new"), Stage: "b"}},
+		Groups:  []store.Row{{DevEUI: group, State: []byte("old")}, {DevEUI: group, State: []byte("new")}},
+		Stages:  []store.StageProgress{{Position: 1, Name: "old"}, {Position: 1, Name: "new"}},
+		SessionCnts: []store.SessionCnt{{DevEUI: device, FragIndex: 1, Cnt: 4}, {DevEUI: device, FragIndex: 1, Cnt: 9}, {DevEUI: device, FragIndex: 1, Cnt: 2},
+			{DevEUI: device, FragIndex: 0, Cnt: 1}},
+		Sent: []store.Sent{{ID: "x", Group: group, FCnt: 50}, {ID: "y", Group: group, FCnt: 40}},
+		Firmware: []store.FirmwareSeen{{DevEUI: device, Version: fleet.FreeFirmware(1), At: day}, {DevEUI: device, Version: fleet.FreeFirmware(3), At: day.Add(time.Second)},
+			{DevEUI: device, Version: fleet.FreeFirmware(2), At: day}},
+	}))
+	run, err := s.LoadRun(ctx, "c")
+	must(t, err)
+	stages, err := s.Stages(ctx, "c")
+	must(t, err)
+	if string(run.Devices[device]) != "new" || string(run.Groups[group]) != "new" || len(stages) != 1 || stages[0].Name != "new" {
+		t.Errorf("device %q, group %q, stages %+v", run.Devices[device], run.Groups[group], stages)
+	}
+	cnts, err := s.SessionCnts(ctx, []lorawan.EUI64{device})
+	must(t, err)
+	same(t, "session counters", cnts, []store.SessionCnt{{DevEUI: device, FragIndex: 0, Cnt: 1}, {DevEUI: device, FragIndex: 1, Cnt: 9}})
+	if g, d := find(t, s.Groups(), group), find(t, s.Devices(), device); g.FCntDown != 51 || d.Firmware != fleet.FreeFirmware(3) {
+		t.Errorf("group counter %d, firmware %v", g.FCntDown, d.Firmware)
+	}
+}
+
 func outbox(t *testing.T, open Open) {
 	ctx := context.Background()
 	s, place := started(t, open)
