@@ -10,6 +10,8 @@
 //	    adapters and stores do not know their siblings.
 //	  - Every package has a package comment, every public one a tested Example.
 //	  - No tracked file names a machine's paths or a private registry.
+//	  - Relative links in Markdown lead somewhere, and every reason code of a campaign has a
+//	    row in docs/campaigns.md.
 //
 // Each rule is a function from facts to complaints with a test that feeds it a
 // violation, so that a rule cannot go blind unnoticed; another test applies the
