@@ -54,10 +54,10 @@ const DefaultDownlinkLead = 100 * time.Millisecond
 type FanOut uint8
 
 const (
-	// Simultaneous: every gateway transmits as soon as it is free, all at one instant if
+	// Simultaneous has every gateway transmit as soon as it is free, all at one instant if
 	// all are. A device in reach of several receives the frame if any link carries it.
 	Simultaneous FanOut = iota
-	// Staggered: one gateway after the other, in the order of Group.Gateways; in class
+	// Staggered has one gateway transmit after the other, in the order of Group.Gateways; in class
 	// B one per ping slot. No two gateways disturb each other, and it takes as many times longer.
 	Staggered
 )

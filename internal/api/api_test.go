@@ -417,8 +417,8 @@ func TestABrokenUploadIsNoContent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if res.StatusCode != 400 {
-		t.Errorf("status %d", res.StatusCode)
+	if err := res.Body.Close(); err != nil || res.StatusCode != 400 {
+		t.Errorf("status %d, %v", res.StatusCode, err)
 	}
 	if f := s.ok(200, s.do("GET", "/api/v1/files/"+id, "")); f["size"] != 0.0 {
 		t.Errorf("%v", f)

@@ -32,11 +32,11 @@ func (a *api) contents() {
 		Parameters: []*huma.Param{id, {Name: "Content-Digest", In: "header", Description: "sha-256=:base64: (RFC 9530); a damaged content is refused",
 			Schema: &huma.Schema{Type: huma.TypeString}}},
 		RequestBody: &huma.RequestBody{Required: true, Content: bytes},
-		Responses:   map[string]*huma.Response{"200": one, "404": failure, "409": failure, "413": failure, "415": failure, "422": failure},
+		Responses:   map[string]*huma.Response{"200": one, "400": failure, "404": failure, "409": failure, "413": failure, "415": failure, "422": failure, "500": failure},
 	}, a.upload)
 	a.stream(&huma.Operation{OperationID: "download-file", Method: http.MethodGet, Path: Prefix + "/files/{id}/content", Tags: []string{"files"},
 		Summary: "Download the content of a file", Parameters: []*huma.Param{id},
-		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: bytes}, "404": failure},
+		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: bytes}, "404": failure, "500": failure},
 	}, a.download)
 }
 
@@ -77,7 +77,7 @@ type body struct{ io.Reader }
 
 func (b body) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = newProblem(codeMalformed, "The content ended before it was complete. Send it again.")
 	}
 	return n, err

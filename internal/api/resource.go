@@ -15,9 +15,14 @@ import (
 	"github.com/starling-fuota/starling/internal/store"
 )
 
-// register adds an operation whose errors become problem documents.
+// register adds an operation whose errors become problem documents. Beside those that it names,
+// parameters and bodies can be wrong (422), bodies unreadable (400), and the server (500).
 func register[I, O any](a *api, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
 	op.Path = Prefix + op.Path
+	op.Errors = append(op.Errors, http.StatusUnprocessableEntity, http.StatusInternalServerError)
+	if op.Method == http.MethodPost || op.Method == http.MethodPatch {
+		op.Errors = append(op.Errors, http.StatusBadRequest)
+	}
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
 		if err != nil {

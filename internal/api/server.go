@@ -118,7 +118,7 @@ func (a *api) observe(next http.Handler) http.Handler {
 		rec := &recorder{ResponseWriter: w}
 		defer func() {
 			if v := recover(); v != nil {
-				if v == http.ErrAbortHandler {
+				if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 					panic(v) // net/http's own way to end a connection
 				}
 				a.Log.ErrorContext(ctx, "handler panicked", "request_id", id, "panic", v)

@@ -37,7 +37,7 @@ type packageFlags struct {
 // MarshalJSON writes the versions that the flags stand for.
 func (f packageFlags) MarshalJSON() ([]byte, error) {
 	if f.Packages != "" {
-		version := uint8(f.Packages[1] - '0')
+		version := f.Packages[1] - '0'
 		for _, p := range []**uint8{&f.ClockSync, &f.McSetup, &f.Fragmentation} {
 			if *p == nil {
 				*p = &version

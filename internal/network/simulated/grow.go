@@ -97,11 +97,11 @@ func DeviceSpec(d fleet.Device, p fleet.DeviceProfile, g network.Group) sim.Devi
 	}
 	period := cmp.Or(p.DefaultUplinkPeriod, fleet.DefaultUplinkPeriod)
 	spec := sim.DeviceSpec{Config: device.Config{
-		DevEUI: d.DevEUI, DevAddr: devAddr(uint32(hash(d.DevEUI, "DevAddr"))), NwkSKey: sessionKey(d.DevEUI, "NwkSKey"), AppSKey: sessionKey(d.DevEUI, "AppSKey"),
+		DevEUI: d.DevEUI, DevAddr: devAddr(uint32(hash(d.DevEUI, "DevAddr") >> 32)), NwkSKey: sessionKey(d.DevEUI, "NwkSKey"), AppSKey: sessionKey(d.DevEUI, "AppSKey"),
 		RootKey: d.RootKey, LoRaWAN11: d.LoRaWANVersion == fleet.LoRaWAN11,
 		Band: band, Options: region.Options{DwellTime400ms: g.DwellTime}, UplinkDR: uplinkDR,
 		ClassB: d.Classes.Has(fleet.ClassB), ClassC: d.Classes.Has(fleet.ClassC),
-		Packages: device.Packages(d.Packages.Over(p.Packages)), Ports: device.Ports(p.Ports), Stack: stackOf(p),
+		Packages: d.Packages.Over(p.Packages), Ports: p.Ports, Stack: stackOf(p),
 		Firmware: d.Firmware.Uint32(), HWVersion: p.HWVersion, FlashTime: flashTime,
 		UplinkPeriod: period, UplinkJitter: period / 20,
 	}}

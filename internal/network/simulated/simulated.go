@@ -31,12 +31,12 @@ import (
 type Pace int32
 
 const (
-	// Jump: from event to event while the engine waits for a point in time; while it
+	// Jump goes from event to event while the engine waits for a point in time; while it
 	// waits for nothing, time stands still. The same calls give the same run.
 	Jump Pace = iota
-	// JumpThenFollow: as Jump, but while the engine waits for nothing time follows the wall clock.
+	// JumpThenFollow is Jump, but while the engine waits for nothing time follows the wall clock.
 	JumpThenFollow
-	// Follow: always with the wall clock.
+	// Follow is always with the wall clock.
 	Follow
 )
 
