@@ -103,19 +103,20 @@ func export[R, T any, K comparable](ctx context.Context, w io.Writer, k *kind[R,
 
 // exported returns the columns to write in their order; nil is one that stays empty.
 func exported[R, T any, K comparable](k *kind[R, T, K], f Format) []*column[R] {
-	var columns []*column[R]
-	if f == Reference {
-		columns = make([]*column[R], k.exportWidth)
-	}
+	fixed, named := make([]*column[R], k.exportWidth), []*column[R](nil)
 	for i := range k.columns {
-		switch c := &k.columns[i]; {
-		case f == Reference && c.reference != absent:
-			columns[c.reference] = c
-		case f == Friendly && c.friendly:
-			columns = append(columns, c)
+		c := &k.columns[i]
+		if c.reference != absent {
+			fixed[c.reference] = c
+		}
+		if c.friendly {
+			named = append(named, c)
 		}
 	}
-	return columns
+	if f == Friendly {
+		return named
+	}
+	return fixed
 }
 
 // writeRow writes one row that ends with CRLF, as RFC 4180 has it.

@@ -276,3 +276,26 @@ func TestACancelledImportWritesNothing(t *testing.T) {
 		t.Errorf("%v, %d stored", err, len(s.devices.objects))
 	}
 }
+
+// TestDocumentedExamplesAreImported reads the blocks of docs/bulk.md.
+func TestDocumentedExamplesAreImported(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "bulk.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]string{"dev_eui,": "devices", ",0004a30b": "devices", "North,": "sets", "70b3d57e": "groups"}
+	rows := 0
+	for i, block := range strings.Split(string(text), "```\n") {
+		for start, kind := range kinds {
+			if i%2 == 1 && strings.HasPrefix(block, start) {
+				r := plan(t, filled(t).importer(kind), block, bulk.Options{})
+				if rows += r.Rows; r.Failed > 0 || len(r.Unknown) > 0 {
+					t.Errorf("%s: %q %v", block, r.errors(), r.Unknown)
+				}
+			}
+		}
+	}
+	if rows != 5 {
+		t.Errorf("%d rows in the examples, want 5", rows)
+	}
+}

@@ -5,19 +5,34 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/lorawan"
 )
 
 var setColumns = []column[fleet.DeviceSet]{
-	textField("name", "A", func(s *fleet.DeviceSet) *string { return &s.Name }).
-		identifying().called("set", "setname", "deviceset", "devlist"),
+	setName(),
 	textField("description", "B", func(s *fleet.DeviceSet) *string { return &s.Description }).called("comment"),
 	membersColumn(),
 }
 
 const setWidth = 3 // A..C
+
+// setName is the key of a set. Its length is checked before anything is asked or remembered
+// under it: the row of a set may be long.
+func setName() column[fleet.DeviceSet] {
+	c := textField("name", "A", func(s *fleet.DeviceSet) *string { return &s.Name }).
+		identifying().called("set", "setname", "deviceset", "devlist")
+	read := c.read
+	c.read = func(cell string, s *fleet.DeviceSet) *problem {
+		if utf8.RuneCountInString(cell) > fleet.MaxName {
+			return &problem{fmt.Sprintf("is longer than %d characters", fleet.MaxName), "shorten it"}
+		}
+		return read(cell, s)
+	}
+	return c
+}
 
 // membersColumn is the list of DevEUIs. Their order means nothing.
 func membersColumn() column[fleet.DeviceSet] {
