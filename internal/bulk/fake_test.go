@@ -99,7 +99,7 @@ type server struct {
 }
 
 func newServer() *server {
-	return &server{
+	s := &server{
 		devices: &shelf[fleet.Device, lorawan.EUI64]{objects: map[lorawan.EUI64]fleet.Device{},
 			key: func(d fleet.Device) lorawan.EUI64 { return d.DevEUI }, revision: func(d *fleet.Device) *int64 { return &d.Revision }},
 		sets: &shelf[fleet.DeviceSet, string]{objects: map[string]fleet.DeviceSet{},
@@ -112,6 +112,15 @@ func newServer() *server {
 			{ID: "old", Name: "old", ProducerID: "ACME", ModuleID: "M0", HWRevision: 0, Archived: true},
 		},
 	}
+	s.groups.refuse = func(g fleet.MulticastGroup) error {
+		for _, other := range s.groups.objects {
+			if other.McAddr == g.McAddr && other.DevEUI != g.DevEUI {
+				return fmt.Errorf("there is already a multicast group with this mc_addr: %w", bulk.ErrRefused)
+			}
+		}
+		return nil
+	}
+	return s
 }
 
 func (s *server) ByTriplet(_ context.Context, hardware []fleet.Triplet) (found []fleet.DeviceProfile, _ error) {
