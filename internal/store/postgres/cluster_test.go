@@ -73,7 +73,7 @@ func startServer() (stop func() error, err error) {
 		return cmd
 	}
 	data := filepath.Join(dir, "data")
-	if out, err := run(initdb, "-D", data, "-U", "starling", "-A", "trust", "-E", "UTF8").CombinedOutput(); err != nil {
+	if out, err := run(initdb, "-D", data, "-U", "starling", "-A", "trust", "-E", "UTF8", "--no-sync").CombinedOutput(); err != nil {
 		return drop, fmt.Errorf("initdb: %w\n%s", err, out)
 	}
 	log, err := os.Create(filepath.Join(dir, "log"))
@@ -86,7 +86,7 @@ func startServer() (stop func() error, err error) {
 		return drop, errors.Join(err, log.Close())
 	}
 	stop = func() error {
-		err := cluster.Process.Signal(syscall.SIGINT) // "fast shutdown": ends the connections
+		err := cluster.Process.Signal(syscall.SIGQUIT) // "immediate shutdown": what it holds is dropped anyway
 		return errors.Join(err, cluster.Wait(), log.Close(), drop())
 	}
 	server.private = true

@@ -139,7 +139,7 @@ func TestNothingAcknowledgedIsLostByKills(t *testing.T) {
 				return
 			default:
 			}
-			if _, err := killer.Exec(ctx, `SELECT pg_terminate_backend(pid), pg_sleep(0.01) FROM pg_stat_activity
+			if _, err := killer.Exec(ctx, `SELECT pg_terminate_backend(pid), pg_sleep(0.02) FROM pg_stat_activity
 				WHERE datname = current_database() AND application_name = 'starling'`); err != nil {
 				done <- err
 				return
