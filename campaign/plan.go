@@ -284,7 +284,7 @@ func (p *planner) cut(lane *Lane, g *fleet.MulticastGroup, d fleet.Decoder) erro
 		fec.Within(fec.Limits{NbFrag: int(d.MaxNbFrag), FragSize: int(d.MaxFragSize), MinFragSize: int(d.MinFragSize), MaxLost: int(d.MaxLost)}),
 	}
 	if d.FragSizeMultiple > 1 {
-		opts = append(opts, fec.Multiple(int(d.FragSizeMultiple)))
+		opts = append(opts, fec.MultipleOf(int(d.FragSizeMultiple)))
 	}
 	choice, err := fec.ChooseFragSize(lane.Version, len(p.Payload), limit, opts...)
 	if err != nil {

@@ -40,5 +40,4 @@ const (
 const (
 	ReasonBelowThreshold Reason = "stage.below_threshold"
 	ReasonMaxDuration    Reason = "campaign.max_duration"
-	ReasonNoDevices      Reason = "campaign.no_devices"
 )

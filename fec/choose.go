@@ -19,6 +19,7 @@ type Option func(*chooser)
 
 type chooser struct {
 	multiple int
+	strict   bool // no other size than a multiple
 	minSize  int
 	room     int
 	limits   Limits
@@ -27,6 +28,12 @@ type chooser struct {
 // Multiple prefers a FragSize that is a multiple of n bytes: the flash of many devices is
 // written in words of 4 or 8. It is a preference: rather than a weak count, another size.
 func Multiple(n int) Option { return func(c *chooser) { c.multiple = max(n, 1) } }
+
+// MultipleOf demands a FragSize that is a multiple of n bytes, whatever becomes of the
+// count: some decoders write fragments to flash as they come.
+func MultipleOf(n int) Option {
+	return func(c *chooser) { c.multiple, c.strict = max(n, 1), true }
+}
 
 // MinFragSize demands a FragSize of at least n bytes.
 func MinFragSize(n int) Option { return func(c *chooser) { c.minSize = n } }
@@ -60,20 +67,23 @@ func ChooseFragSize(v lorawan.Version, blockLen, maxFragSize int, opts ...Option
 	if err != nil {
 		return Choice{}, err
 	}
-	for _, multiple := range []int{c.multiple, 1} {
+	for _, multiple := range c.multiples() {
 		for size := hi / multiple * multiple; size >= lo; size -= multiple {
 			if choice := cut(blockLen, size); c.allows(choice) && !WeakCount(v, choice.NbFrag) {
 				return choice, nil
 			}
 		}
 	}
-	for _, multiple := range []int{c.multiple, 1} {
+	for _, multiple := range c.multiples() {
 		for size := hi / multiple * multiple; size >= lo; size -= multiple {
 			if choice := cut(blockLen, size); c.allows(choice) {
 				choice.Weak = true
 				return choice, nil
 			}
 		}
+	}
+	if c.strict && hi/c.multiple*c.multiple < lo {
+		return Choice{}, fmt.Errorf("fec: no FragSize of %d to %d is a multiple of %d: %w", lo, hi, c.multiple, ErrChoice)
 	}
 	// bounds left sizes, so only the slot can have refused them all.
 	return Choice{}, fmt.Errorf("fec: block of %d bytes and its padding, the device holds %d bytes: %w", blockLen, c.limits.BlockSize, ErrChoice)
@@ -102,7 +112,19 @@ func (c *chooser) bounds(blockLen, maxFragSize int) (lo, hi int, err error) {
 			blockLen, most, fits, hi, ErrChoice)
 	}
 	// A fragment larger than the block would carry padding only.
-	return max(lo, fits), min(hi, max(lo, blockLen)), nil
+	useful := max(lo, blockLen)
+	if c.strict {
+		useful = (useful + c.multiple - 1) / c.multiple * c.multiple
+	}
+	return max(lo, fits), min(hi, useful), nil
+}
+
+// multiples returns the steps in which sizes are tried.
+func (c *chooser) multiples() []int {
+	if c.strict {
+		return []int{c.multiple}
+	}
+	return []int{c.multiple, 1}
 }
 
 func (c *chooser) allows(choice Choice) bool {

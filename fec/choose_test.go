@@ -29,6 +29,8 @@ func TestFragSizeIsTheLargestThatIsNotWeak(t *testing.T) {
 		{"a block too small to code", 1, 5, 50, nil, fec.Choice{FragSize: 5, NbFrag: 1, Weak: true}},
 		{"one size only, weak", 1, 384 * 48, 48, []fec.Option{fec.MinFragSize(48)}, fec.Choice{FragSize: 48, NbFrag: 384, Weak: true}},
 		{"the multiple gives way", 1, 384 * 48, 49, []fec.Option{fec.MinFragSize(48), fec.Multiple(8)}, fec.Choice{FragSize: 49, NbFrag: 377, Padding: 377*49 - 384*48}},
+		{"the demanded multiple does not give way", 1, 384 * 48, 49, []fec.Option{fec.MinFragSize(48), fec.MultipleOf(8)}, fec.Choice{FragSize: 48, NbFrag: 384, Weak: true}},
+		{"a demanded multiple of a small block", 1, 5, 239, []fec.Option{fec.MultipleOf(8)}, fec.Choice{FragSize: 8, NbFrag: 1, Padding: 3, Weak: true}},
 		{"room for coded fragments", 1, 16000 * 10, 12, []fec.Option{fec.Room(3000), fec.Multiple(4)}, fec.Choice{FragSize: 12, NbFrag: 13334, Padding: 13334*12 - 160_000}},
 	} {
 		got, err := fec.ChooseFragSize(c.v, c.blockLen, c.max, c.opts...)
@@ -55,6 +57,7 @@ func TestImpossibleCutsSayWhatIsInTheWay(t *testing.T) {
 		{"too many fragments for 14 bits", 1, 200_000, 12, nil, fec.ErrChoice, "needs FragSize 13"},
 		{"all numbers kept for coded fragments", 1, 100, 50, []fec.Option{fec.Room(fec.MaxFragments)}, fec.ErrChoice, "16383 coded"},
 		{"slot too small", 1, 1000, 50, []fec.Option{fec.Within(fec.Limits{BlockSize: 999})}, fec.ErrChoice, "holds 999 bytes"},
+		{"no such multiple", 1, 1000, 63, []fec.Option{fec.MinFragSize(57), fec.MultipleOf(32)}, fec.ErrChoice, "multiple of 32"},
 		{"unknown version", 3, 100, 50, nil, fec.ErrVersion, "version 3"},
 	} {
 		if _, err := fec.ChooseFragSize(c.v, c.blockLen, c.max, c.opts...); !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/starling-fuota/starling/campaign"
+	"github.com/starling-fuota/starling/fleet"
 )
 
 // bars draws the stages of a campaign, in place on a terminal, else one line whenever a
@@ -47,8 +48,10 @@ func (b *bars) show(p campaign.Progress) {
 		}
 		state := "waiting"
 		switch {
-		case !s.Closed.IsZero():
+		case !s.Closed.IsZero() || p.Status == fleet.Succeeded:
 			state = "done"
+		case p.Status.Ended() && !s.Opened.IsZero():
+			state = "ended"
 		case !s.Opened.IsZero() && s.Stage == campaign.StageData && p.FragmentsSent > 0:
 			state = fmt.Sprintf("fragment %d of %d", p.FragmentsSent, p.FragmentsPlan)
 		case !s.Opened.IsZero():

@@ -189,7 +189,12 @@ func stageRows(p campaign.Progress) []store.StageProgress {
 			if p.Status == fleet.Failed && (k+1 == len(p.Stages) || p.Stages[k+1].Closed.IsZero()) {
 				row.Status = "failed"
 			}
-		case !s.Opened.IsZero():
+		case s.Opened.IsZero():
+		case p.Status == fleet.Succeeded:
+			row.Status = "done" // the last device was verified before it came so far
+		case p.Status.Ended():
+			row.Status = "ended"
+		default:
 			row.Status = "running"
 		}
 		rows = append(rows, row)

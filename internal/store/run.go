@@ -157,7 +157,7 @@ type FirmwareSeen struct {
 type StageProgress struct {
 	Position         int // 1 is the first
 	Name             string
-	Status           string // pending, running, done, failed
+	Status           string // pending, running, done, failed, ended
 	Started, Ended   time.Time
 	Total, Completed int // operations
 }
