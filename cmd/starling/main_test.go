@@ -92,3 +92,16 @@ func TestServeAnswersAndEnds(t *testing.T) {
 		}
 	}
 }
+
+func TestNoPasswordIsNamed(t *testing.T) {
+	for database, want := range map[string]string{
+		"sqlite:starling.db":                     "sqlite:starling.db",
+		"postgres://joe:secret@localhost/fleet":  "postgres://joe:xxxxx@localhost/fleet",
+		"postgres://joe@localhost/fleet":         "postgres://joe@localhost/fleet",
+		"postgres://joe:se%zzcret@localhost/net": "postgres:...",
+	} {
+		if got := withoutPassword(database); got != want {
+			t.Errorf("%s is named %s, want %s", database, got, want)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"strings"
 	"time"
 
@@ -13,13 +14,14 @@ import (
 	"github.com/starling-fuota/starling/internal/cli"
 	"github.com/starling-fuota/starling/internal/service"
 	"github.com/starling-fuota/starling/internal/store"
+	"github.com/starling-fuota/starling/internal/store/postgres"
 	"github.com/starling-fuota/starling/internal/store/sqlite"
 )
 
 type serve struct {
 	Network  string `default:"none" enum:"none,simulated" env:"STARLING_NETWORK" help:"Network server that campaigns run on: ${enum} (${env}). Without one, the server keeps objects and runs nothing."`
 	Listen   string `default:"127.0.0.1:8080" env:"STARLING_LISTEN" placeholder:"ADDRESS" help:"Address to listen on (${env})."`
-	Database string `default:"sqlite:starling.db" env:"STARLING_DATABASE" placeholder:"ENGINE:PLACE" help:"Where everything is kept: sqlite:FILE (${env})."`
+	Database string `default:"sqlite:starling.db" env:"STARLING_DATABASE" placeholder:"ENGINE:PLACE" help:"Where everything is kept: sqlite:FILE, or postgres://USER@HOST/NAME; a password belongs into the variable, not on the command line (${env})."`
 	LogLevel string `default:"info" enum:"debug,info,warn,error" env:"STARLING_LOG_LEVEL" help:"Least level of log lines: ${enum} (${env})."`
 	LogJSON  bool   `name:"log-json" env:"STARLING_LOG_JSON" help:"Log lines as JSON (${env})."`
 
@@ -63,7 +65,7 @@ func (s *serve) Run(ctx context.Context, std *cli.Streams) (err error) {
 		Service: service.New(service.Config{Store: db, Runner: net.Runner, Now: net.now}),
 		Log:     log, Version: version,
 	})
-	log.Info("serving", "address", "http://"+ln.Addr().String(), "database", s.Database, "network", s.Network, "version", version)
+	log.Info("serving", "address", "http://"+ln.Addr().String(), "database", withoutPassword(s.Database), "network", s.Network, "version", version)
 	serving, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(net.failed, cancel)() // without an engine, better no server than half of one
@@ -103,8 +105,25 @@ func (s *serve) logger(std *cli.Streams) *slog.Logger {
 // openStore opens the store that a --database names.
 func openStore(ctx context.Context, database string) (store.Store, error) {
 	engine, place, _ := strings.Cut(database, ":")
-	if engine != "sqlite" || place == "" {
-		return nil, fmt.Errorf("%w: --database %q is no database, use sqlite:FILE", cli.ErrUsage, database)
+	switch {
+	case place == "":
+	case engine == "sqlite":
+		return sqlite.Open(ctx, place)
+	case engine == "postgres" || engine == "postgresql":
+		return postgres.Open(ctx, database)
 	}
-	return sqlite.Open(ctx, place)
+	return nil, fmt.Errorf("%w: --database %q is no database, use sqlite:FILE or postgres://USER@HOST/NAME", cli.ErrUsage, withoutPassword(database))
+}
+
+// withoutPassword is how a database is named in logs and errors.
+func withoutPassword(database string) string {
+	u, err := url.Parse(database)
+	switch {
+	case err != nil:
+		engine, _, _ := strings.Cut(database, ":")
+		return engine + ":..." // a password may be why it cannot be read
+	case u.User == nil:
+		return database
+	}
+	return u.Redacted()
 }
