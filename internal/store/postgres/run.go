@@ -247,6 +247,6 @@ func queueTimeline(b *pgx.Batch, campaignID string, before int64, entries []stor
 		column(entries, func(t store.TimelineEntry) []byte { return relational.ID(t.DevEUI) }),
 		column(entries, func(t store.TimelineEntry) []byte { return relational.ID(t.Group) }),
 		column(entries, func(t store.TimelineEntry) string { return t.Code }),
-		column(entries, func(t store.TimelineEntry) string { return t.Text }),
-		column(entries, func(t store.TimelineEntry) string { return t.Cause }))
+		column(entries, func(t store.TimelineEntry) string { return relational.Legible(t.Text) }),
+		column(entries, func(t store.TimelineEntry) string { return relational.Legible(t.Cause) }))
 }

@@ -153,7 +153,7 @@ func (c collection[T, K]) values(obj *T) ([]any, error) {
 }
 
 func (c collection[T, K]) Archive(ctx context.Context, key K, when time.Time) error {
-	if checkText(c.keyText(key)) != nil {
+	if !keepable(c.keyText(key)) {
 		return c.about(key, store.ErrNotFound) // nobody can have stored it
 	}
 	return c.Write(ctx, func(q Querier) error {
@@ -172,9 +172,6 @@ func (c collection[T, K]) Archive(ctx context.Context, key K, when time.Time) er
 
 func (c collection[T, K]) Find(ctx context.Context, key K) (T, error) {
 	var zero T
-	if checkText(c.keyText(key)) != nil {
-		return zero, c.about(key, store.ErrNotFound) // nobody can have stored it
-	}
 	found, err := c.query(ctx, "id = ?", []any{c.bind(key)}, 1)
 	if err == nil && len(found) == 0 {
 		err = store.ErrNotFound
@@ -191,7 +188,7 @@ const findBatch = 500
 func (c collection[T, K]) FindAll(ctx context.Context, keys []K) ([]T, error) {
 	keys = slices.Clone(keys)
 	slices.SortFunc(keys, func(a, b K) int { return strings.Compare(c.keyText(a), c.keyText(b)) })
-	keys = slices.DeleteFunc(slices.Compact(keys), func(k K) bool { return checkText(c.keyText(k)) != nil })
+	keys = slices.DeleteFunc(slices.Compact(keys), func(k K) bool { return !keepable(c.keyText(k)) })
 	out := make([]T, 0, len(keys))
 	for batch := range slices.Chunk(keys, findBatch) {
 		values := make([]any, len(batch))
@@ -220,7 +217,7 @@ func (c collection[T, K]) List(ctx context.Context, q store.Query) (store.Page[T
 	}
 	if q.After != "" {
 		key, err := c.parse(q.After)
-		if err != nil || checkText(q.After) != nil {
+		if err != nil || !keepable(q.After) {
 			return page, fmt.Errorf("page after %q: %w", q.After, store.ErrQuery)
 		}
 		cond += " AND id > ?"
@@ -283,7 +280,7 @@ func (c collection[T, K]) query(ctx context.Context, cond string, args []any, li
 	args = append(slices.Clone(args), int64(limit))
 	read := func(q Querier) error {
 		out = nil
-		return q.Each(ctx, func(scan func(...any) error) error {
+		return each(ctx, q, func(scan func(...any) error) error {
 			var obj T
 			m := c.common(&obj)
 			// The document comes first: columns win.

@@ -52,7 +52,7 @@ type DB struct {
 // one reads the only row of a query, or returns store.ErrNotFound.
 func one(ctx context.Context, q Querier, dest []any, query string, args ...any) error {
 	found := false
-	err := q.Each(ctx, func(scan func(...any) error) error {
+	err := each(ctx, q, func(scan func(...any) error) error {
 		found = true
 		return scan(dest...)
 	}, query, args...)
@@ -62,15 +62,33 @@ func one(ctx context.Context, q Querier, dest []any, query string, args ...any) 
 	return err
 }
 
+// each calls f for every row of a query. Texts that nobody can have stored have no rows.
+func each(ctx context.Context, q Querier, f func(scan func(...any) error) error, query string, args ...any) error {
+	for _, arg := range args {
+		if s, ok := arg.(string); ok && !keepable(s) {
+			return nil
+		}
+	}
+	return q.Each(ctx, f, query, args...)
+}
+
 // errText says why a text cannot be stored. PostgreSQL has no place for such a
 // text, and what one engine refuses the others refuse too.
 var errText = errors.New("holds a zero character or is not UTF-8")
 
+func keepable(s string) bool { return !strings.ContainsRune(s, 0) && utf8.ValidString(s) }
+
 func checkText(s string) error {
-	if strings.ContainsRune(s, 0) || !utf8.ValidString(s) {
+	if !keepable(s) {
 		return errText
 	}
 	return nil
+}
+
+// Legible returns s without what cannot be stored. It is for texts that came from elsewhere
+// and are read by people only: no step of a campaign is worth losing for them.
+func Legible(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
 }
 
 // AboutRun names the campaign in an error about its run.

@@ -134,7 +134,7 @@ func loadMembers(ctx context.Context, d Dialect, q Querier, sets []*fleet.Device
 		byID[s.ID], ids[i] = s, s.ID
 	}
 	cond, args := d.In("set_id", ids)
-	return q.Each(ctx, func(scan func(...any) error) error {
+	return each(ctx, q, func(scan func(...any) error) error {
 		var id string
 		var e lorawan.EUI64
 		if err := scan(&id, EUI{&e}); err != nil {

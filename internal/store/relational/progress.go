@@ -19,7 +19,7 @@ func (d DB) RunInfo(ctx context.Context, campaignID string) (store.RunInfo, erro
 // Stages returns the stages of a run in their order.
 func (d DB) Stages(ctx context.Context, campaignID string) ([]store.StageProgress, error) {
 	var out []store.StageProgress
-	err := d.Reader.Each(ctx, func(scan func(...any) error) error {
+	err := each(ctx, d.Reader, func(scan func(...any) error) error {
 		var g store.StageProgress
 		err := scan(&g.Position, &g.Name, &g.Status, Micros{&g.Started}, Micros{&g.Ended}, &g.Total, &g.Completed)
 		out = append(out, g)
@@ -31,7 +31,7 @@ func (d DB) Stages(ctx context.Context, campaignID string) ([]store.StageProgres
 // Tally counts devices by what people see of them.
 func (d DB) Tally(ctx context.Context, campaignID string) ([]store.Tally, error) {
 	var out []store.Tally
-	err := d.Reader.Each(ctx, func(scan func(...any) error) error {
+	err := each(ctx, d.Reader, func(scan func(...any) error) error {
 		var t store.Tally
 		err := scan(&t.Stage, &t.Outcome, &t.Reason, &t.Devices)
 		out = append(out, t)
@@ -43,7 +43,7 @@ func (d DB) Tally(ctx context.Context, campaignID string) ([]store.Tally, error)
 // progress reads rows of run_device or run_group as people see them, ordered by DevEUI.
 func (d DB) progress(ctx context.Context, table, cond string, args ...any) ([]store.Row, error) {
 	var out []store.Row
-	err := d.Reader.Each(ctx, func(scan func(...any) error) error {
+	err := each(ctx, d.Reader, func(scan func(...any) error) error {
 		var r store.Row
 		err := scan(EUI{&r.DevEUI}, &r.Stage, &r.Outcome, &r.Reason, Micros{&r.At})
 		out = append(out, r)
@@ -100,7 +100,7 @@ func (d DB) Timeline(ctx context.Context, campaignID string, q store.TimelineQue
 		cond, args = cond+" AND dev_eui = ?", append(args, ID(q.DevEUI))
 	}
 	var out []store.TimelineEntry
-	err = d.Reader.Each(ctx, func(scan func(...any) error) error {
+	err = each(ctx, d.Reader, func(scan func(...any) error) error {
 		var t store.TimelineEntry
 		err := scan(&t.Seq, Micros{&t.At}, EUI{&t.DevEUI}, EUI{&t.Group}, &t.Code, &t.Text, &t.Cause)
 		out = append(out, t)

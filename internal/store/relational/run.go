@@ -61,7 +61,7 @@ func (d DB) LoadRuns(ctx context.Context) ([]store.Run, error) {
 	var runs []store.Run
 	err := d.View(ctx, func(q Querier) error {
 		var ids []string
-		err := q.Each(ctx, func(scan func(...any) error) error {
+		err := each(ctx, q, func(scan func(...any) error) error {
 			var id string
 			err := scan(&id)
 			ids = append(ids, id)
@@ -90,7 +90,7 @@ func loadRun(ctx context.Context, q Querier, campaignID string) (store.Run, erro
 		if err != nil {
 			break
 		}
-		err = q.Each(ctx, func(scan func(...any) error) error {
+		err = each(ctx, q, func(scan func(...any) error) error {
 			var e lorawan.EUI64
 			var state []byte
 			err := scan(EUI{&e}, &state)
@@ -108,7 +108,7 @@ func (d DB) PendingOutbox(ctx context.Context, campaignID string) ([]store.Outgo
 		cond, args = "campaign_id = ?", []any{campaignID}
 	}
 	var out []store.Outgoing
-	err := d.Reader.Each(ctx, func(scan func(...any) error) error {
+	err := each(ctx, d.Reader, func(scan func(...any) error) error {
 		var o store.Outgoing
 		err := scan(&o.CampaignID, &o.ID, EUI{&o.DevEUI}, EUI{&o.Group}, &o.FPort, &o.Payload, &o.Flush)
 		out = append(out, o)
@@ -126,7 +126,7 @@ func (d DB) SessionCnts(ctx context.Context, devices []lorawan.EUI64) ([]store.S
 			values[i] = ID(e)
 		}
 		cond, args := d.In("dev_eui", values)
-		err := d.Reader.Each(ctx, func(scan func(...any) error) error {
+		err := each(ctx, d.Reader, func(scan func(...any) error) error {
 			var c store.SessionCnt
 			err := scan(EUI{&c.DevEUI}, &c.FragIndex, &c.Cnt)
 			out = append(out, c)

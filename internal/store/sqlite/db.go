@@ -31,12 +31,7 @@ func (o objects) db() relational.DB {
 			if !ok {
 				return f(queries{o.read}) // a transaction is a view already
 			}
-			tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-			if err != nil {
-				return err
-			}
-			defer func() { _ = tx.Rollback() }() // nothing was written
-			return f(queries{tx})
+			return (&Store{reader: db}).snapshot(ctx, func(q querier) error { return f(queries{q}) })
 		},
 		Write: func(ctx context.Context, f func(relational.Querier) error) error {
 			return o.write(ctx, func(q querier) error { return f(queries{q}) })

@@ -109,7 +109,7 @@ func commitStep(ctx context.Context, q querier, step store.Step) error {
 	return execAll(ctx, q, `INSERT INTO timeline (campaign_id, seq, at, dev_eui, mc_group, code, text, cause) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		step.Timeline, func(t store.TimelineEntry) []any {
 			seq++
-			return []any{step.CampaignID, seq, relational.At(t.At), relational.ID(t.DevEUI), relational.ID(t.Group), t.Code, t.Text, t.Cause}
+			return []any{step.CampaignID, seq, relational.At(t.At), relational.ID(t.DevEUI), relational.ID(t.Group), t.Code, relational.Legible(t.Text), relational.Legible(t.Cause)}
 		})
 }
 

@@ -215,6 +215,19 @@ func oddText(t *testing.T, open Open) {
 		if err := s.Regions().Create(ctx, &fleet.Region{ID: odd, Name: "r"}); err == nil {
 			t.Errorf("%q is stored", odd)
 		}
+		_, err = s.LoadRun(ctx, odd)
+		want(t, err, store.ErrNotFound)
+		_, err = s.RunInfo(ctx, odd)
+		want(t, err, store.ErrNotFound)
+		_, err = s.OpenContent(ctx, odd)
+		want(t, err, store.ErrNotFound)
+		entries, err := s.Timeline(ctx, odd, store.TimelineQuery{})
+		must(t, err)
+		pending, err := s.PendingOutbox(ctx, odd)
+		must(t, err)
+		if len(entries)+len(pending) != 0 {
+			t.Errorf("found %v, %v", entries, pending)
+		}
 		found, err := s.Regions().FindAll(ctx, []string{odd, "r"})
 		must(t, err)
 		if len(found) != 0 {

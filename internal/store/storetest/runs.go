@@ -351,6 +351,13 @@ func timeline(t *testing.T, open Open) {
 	}
 	_, err = s.Timeline(ctx, "c", store.TimelineQuery{Limit: store.MaxLimit + 1})
 	want(t, err, store.ErrQuery)
+
+	// A network server's words may be anything. They must not keep a step from being stored.
+	must(t, s.CommitStep(ctx, store.Step{CampaignID: "c", Epoch: 3, Status: fleet.Running,
+		Timeline: []store.TimelineEntry{{At: day, Code: "odd", Text: "a\x00b", Cause: "a\xffb"}}}))
+	entries, err := s.Timeline(ctx, "c", store.TimelineQuery{After: 6})
+	must(t, err)
+	same(t, "odd words", entries, []store.TimelineEntry{{Seq: 7, At: day, Code: "odd", Text: "a\ufffdb", Cause: "a\ufffdb"}})
 }
 
 func firmwareSeen(t *testing.T, open Open) {
