@@ -185,7 +185,9 @@ func (c *Campaign) heard(in Heard) {
 	if !c.started() {
 		return
 	}
-	c.change(i, func(d *Device) { d.Heard = in.At })
+	if c.devices[i].Heard.IsZero() {
+		c.change(i, func(d *Device) { d.Heard = in.At })
+	}
 	settled := false
 	for _, cmd := range in.Commands {
 		if v := c.judge(i, in, cmd); v.kind != ignored {

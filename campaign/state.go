@@ -89,7 +89,7 @@ type Device struct {
 	Deadline time.Time `json:"deadline,omitzero"`  // end of patience in the present phase
 	Frame    string    `json:"frame,omitempty"`    // ID of the command that is under way
 	Since    time.Time `json:"since,omitzero"`     // when that command was sent
-	Heard    time.Time `json:"heard,omitzero"`     // last uplink
+	Heard    time.Time `json:"heard,omitzero"`     // first uplink since the start
 
 	SessionCnt uint16    `json:"session_cnt,omitempty"` // TS004 v2, of the latest set-up
 	Replays    int       `json:"replays,omitempty"`     // refusals for SessionCnt
