@@ -49,24 +49,59 @@ type meta struct {
 
 // Create stores a new object and returns it as it is stored.
 func (r *Resource[T, K]) Create(ctx context.Context, obj T) (T, error) {
-	now := r.service.now()
-	m := r.rules.meta(&obj)
-	*m.created, *m.updated, *m.archived = now, now, false
-	if r.rules.created != nil {
-		if err := r.rules.created(&obj); err != nil {
-			return obj, err
-		}
-	}
-	if err := obj.Validate(); err != nil {
+	if err := r.complete(&obj); err != nil {
 		return obj, err
 	}
-	err := r.service.store.Tx(ctx, func(o store.Objects) error {
-		if err := r.rules.check(ctx, o, nil, &obj); err != nil {
+	err := r.service.store.Tx(ctx, func(o store.Objects) error { return r.insert(ctx, o, &obj) })
+	return obj, err
+}
+
+// complete fills in what the server makes of a new object, and sees whether it is valid.
+func (r *Resource[T, K]) complete(obj *T) error {
+	now := r.service.now()
+	m := r.rules.meta(obj)
+	*m.created, *m.updated, *m.archived = now, now, false
+	if r.rules.created != nil {
+		if err := r.rules.created(obj); err != nil {
 			return err
 		}
-		return r.rules.collection(o).Create(ctx, &obj)
-	})
-	return obj, err
+	}
+	return (*obj).Validate()
+}
+
+// insert stores a new object that is complete.
+func (r *Resource[T, K]) insert(ctx context.Context, o store.Objects, obj *T) error {
+	if err := r.allowed(ctx, o, nil, obj); err != nil {
+		return err
+	}
+	return r.rules.collection(o).Create(ctx, obj)
+}
+
+// replace stores obj in place of before; both have the revision that is stored.
+func (r *Resource[T, K]) replace(ctx context.Context, o store.Objects, before, obj *T) error {
+	if err := (*obj).Validate(); err != nil {
+		return err
+	}
+	if err := r.allowed(ctx, o, before, obj); err != nil {
+		return err
+	}
+	now := r.service.now()
+	*r.rules.meta(obj).updated = now
+	if r.rules.changed != nil {
+		r.rules.changed(before, obj, now)
+	}
+	return r.rules.collection(o).Update(ctx, obj)
+}
+
+// allowed returns why obj must not be stored now in place of before, which is nil for a
+// new object; or nil.
+func (r *Resource[T, K]) allowed(ctx context.Context, o store.Objects, before, obj *T) error {
+	if before != nil {
+		if err := r.mayChange(ctx, o, *before, *obj); err != nil {
+			return err
+		}
+	}
+	return r.rules.check(ctx, o, before, obj)
 }
 
 // Find returns one object, archived or not.
@@ -108,21 +143,7 @@ func (r *Resource[T, K]) Update(ctx context.Context, key K, revision int64, chan
 		if reflect.DeepEqual(before, obj) {
 			return nil
 		}
-		if err := obj.Validate(); err != nil {
-			return err
-		}
-		if err := r.mayChange(ctx, o, before, obj); err != nil {
-			return err
-		}
-		if err := r.rules.check(ctx, o, &before, &obj); err != nil {
-			return err
-		}
-		now := r.service.now()
-		*r.rules.meta(&obj).updated = now
-		if r.rules.changed != nil {
-			r.rules.changed(&before, &obj, now)
-		}
-		return c.Update(ctx, &obj)
+		return r.replace(ctx, o, &before, &obj)
 	})
 	return obj, err
 }
