@@ -45,13 +45,7 @@ race: ## Run all tests under the race detector (PKG=./fec/... for some)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME=30s (PKG=./fec/... for some)
-	@set -euo pipefail; \
-	$(GO) test -list '^Fuzz' $(PKG) | \
-	awk '/^Fuzz/ {t[n++] = $$1} /^ok/ {for (i = 0; i < n; i++) print $$2, t[i]; n = 0}' | \
-	while read -r package target; do \
-		echo "== $$package $$target"; \
-		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null; \
-	done
+	@FUZZTIME=$(FUZZTIME) .ci/fuzz $(PKG)
 
 .PHONY: bench
 bench: ## Run all benchmarks (PKG=./fec/... for some)
