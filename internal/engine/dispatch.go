@@ -35,7 +35,7 @@ func (e *Engine) settle(ctx context.Context) {
 }
 
 func (e *Engine) settleRun(ctx context.Context, r *run, idle bool) (refused bool, err error) {
-	if idle || len(r.batch.rec.Outbox) > 0 || r.batch.due(e.source.Now()) || r.c.Done() {
+	if e.mustCommit(r, idle) {
 		if err := e.commit(ctx, r); err != nil {
 			return false, err
 		}

@@ -34,6 +34,7 @@ type Engine struct {
 	byDevice  map[lorawan.EUI64]*run
 	byGroup   map[lorawan.EUI64]*run
 	traits    map[lorawan.EUI64]knownDevice // of devices outside campaigns, as far as needed
+	more      bool                          // further events of the same round are at hand
 	publisher func(Progress)
 }
 
@@ -97,7 +98,8 @@ func (e *Engine) Run(ctx context.Context) error {
 		if err != nil || ctx.Err() != nil {
 			return orNil(ctx, err)
 		}
-		for _, ev := range events {
+		for i, ev := range events {
+			e.more = i+1 < len(events)
 			e.handle(ctx, ev)
 		}
 		e.serveRequests(ctx)

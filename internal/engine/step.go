@@ -137,6 +137,21 @@ func put(rows *[]store.Row, at map[lorawan.EUI64]int, row store.Row) {
 	*rows = append(*rows, row)
 }
 
+// commitUnlessMore commits the batch now, unless further events of the same round will add
+// to it, or nothing in it is in a hurry.
+func (e *Engine) commitUnlessMore(ctx context.Context, r *run) error {
+	if e.more || !e.mustCommit(r, !e.source.Pending()) {
+		return nil
+	}
+	return e.commit(ctx, r)
+}
+
+// mustCommit tells if the batch of a campaign must not wait: there is something to send, it
+// is old or large, the campaign has ended, or nothing else is at hand anyway.
+func (e *Engine) mustCommit(r *run, idle bool) bool {
+	return idle || len(r.batch.rec.Outbox) > 0 || r.batch.due(e.source.Now()) || r.c.Done()
+}
+
 // commit stores the batch in one transaction and releases its frames for sending.
 func (e *Engine) commit(ctx context.Context, r *run) error {
 	b := &r.batch

@@ -17,7 +17,7 @@ import (
 )
 
 // HandleUplink carries one uplink from the network to committed state. Each line is a
-// stage of its way; what is to be sent waits in the outbox for dispatch.
+// stage of its way. What follows from it is in the outbox then, and is sent by settle.
 func (e *Engine) HandleUplink(ctx context.Context, up network.Event) error {
 	dev, err := e.device(ctx, up.DevEUI)
 	if err != nil {
@@ -34,9 +34,11 @@ func (e *Engine) HandleUplink(ctx context.Context, up network.Event) error {
 	if r == nil {
 		return e.noteFirmware(ctx, seen)
 	}
-	return e.step(r, campaign.Heard{
-		DevEUI: up.DevEUI, At: up.Time, FCnt: up.FCnt, FPort: up.FPort, Commands: commands,
-	}, also{firmware: seen})
+	heard := campaign.Heard{DevEUI: up.DevEUI, At: up.Time, FCnt: up.FCnt, FPort: up.FPort, Commands: commands}
+	if err := e.step(r, heard, also{firmware: seen}); err != nil {
+		return err
+	}
+	return e.commitUnlessMore(ctx, r)
 }
 
 // HandleReport carries what became of a downlink to its campaign.
