@@ -75,15 +75,14 @@ func (e *Engine) ask(ctx context.Context, do func(context.Context) error) error 
 	}
 }
 
-// serveRequests does what people have asked for meanwhile.
-func (e *Engine) serveRequests(ctx context.Context) {
-	for {
-		select {
-		case req := <-e.requests:
-			req.reply <- req.do(ctx)
-		default:
-			return
-		}
+// serveRequests does what a person has asked for meanwhile and tells if there was anything.
+func (e *Engine) serveRequests(ctx context.Context) bool {
+	select {
+	case req := <-e.requests:
+		req.reply <- req.do(ctx)
+		return true
+	default:
+		return false
 	}
 }
 

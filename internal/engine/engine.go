@@ -94,6 +94,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	for {
 		e.reloadLost(ctx)
 		e.settle(ctx)
+		if e.serveRequests(ctx) {
+			continue // what people want comes on settled ground, and is settled at once
+		}
 		events, err := e.source.Wait(ctx, e.nextWake())
 		if err != nil || ctx.Err() != nil {
 			return orNil(ctx, err)
@@ -102,7 +105,6 @@ func (e *Engine) Run(ctx context.Context) error {
 			e.more = i+1 < len(events)
 			e.handle(ctx, ev)
 		}
-		e.serveRequests(ctx)
 		e.fireTimers()
 	}
 }
