@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/internal/bulk"
 	"github.com/starling-fuota/starling/internal/service"
 	"github.com/starling-fuota/starling/internal/store"
 )
@@ -136,7 +137,7 @@ func translate(err error) *Problem {
 		return newProblem(codeTooLarge, err.Error())
 	case errors.Is(err, service.ErrDigest):
 		return newProblem(codeDigest, err.Error())
-	case errors.Is(err, store.ErrQuery):
+	case errors.Is(err, store.ErrQuery), errors.Is(err, bulk.ErrFile):
 		return newProblem(codeInvalid, err.Error())
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return newProblem(codeUnavailable, "The request was given up before it was done. Try again.")

@@ -59,6 +59,7 @@ func Handler(cfg Config) (http.Handler, *http.ServeMux) {
 	a := &api{Config: cfg, huma: humago.New(mux, hc)}
 	a.objects()
 	a.contents()
+	a.tables()
 	a.campaigns()
 	a.events()
 

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -145,13 +144,5 @@ func (d *download) Run(ctx context.Context, c *Client, std *Streams) error {
 		_, err := io.Copy(std.Out, res.Body)
 		return err
 	}
-	f, err := os.OpenFile(d.To, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUsage, err)
-	}
-	_, err = io.Copy(f, res.Body)
-	if err = errors.Join(err, f.Close()); err != nil {
-		err = errors.Join(err, os.Remove(d.To)) // a part is no file
-	}
-	return err
+	return save(d.To, 0o644, res.Body)
 }

@@ -26,6 +26,8 @@ type Device struct {
 	Create  Create[deviceFields] `cmd:"" help:"Create a device."`
 	Update  Update[deviceFields] `cmd:"" help:"Change a device."`
 	Archive Archive              `cmd:"" help:"Take devices out of the lists."`
+	Import  importTable          `cmd:"" help:"Create and change devices as a table says."`
+	Export  exportTable          `cmd:"" help:"Write all devices as a table, without keys."`
 }
 
 // AfterApply tells the commands below what they are about.
@@ -68,6 +70,8 @@ type Set struct {
 	Create  Create[setFields] `cmd:"" help:"Create a device set."`
 	Update  Update[setFields] `cmd:"" help:"Change a device set."`
 	Archive Archive           `cmd:"" help:"Take device sets out of the lists."`
+	Import  importTable       `cmd:"" help:"Create and change device sets as a table says."`
+	Export  exportTable       `cmd:"" help:"Write all device sets as a table."`
 
 	FromCampaign fromCampaign `cmd:"" help:"Create a device set of what became of a campaign."`
 }
@@ -112,6 +116,8 @@ type Group struct {
 	Create  Create[groupFields] `cmd:"" help:"Create a multicast group."`
 	Update  Update[groupFields] `cmd:"" help:"Change a multicast group."`
 	Archive Archive             `cmd:"" help:"Take multicast groups out of the lists."`
+	Import  importTable         `cmd:"" help:"Create and change multicast groups as a table says."`
+	Export  exportTable         `cmd:"" help:"Write all multicast groups as a table, without keys."`
 }
 
 // AfterApply tells the commands below what they are about.

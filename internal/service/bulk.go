@@ -160,9 +160,6 @@ func setsByName(ctx context.Context, o store.Objects, names []string) ([]fleet.D
 	var found []fleet.DeviceSet
 	for _, name := range names {
 		page, err := o.DeviceSets().List(ctx, store.Query{Limit: 2, Where: map[store.Field]string{store.ByName: name}})
-		if errors.Is(err, store.ErrQuery) {
-			continue // what cannot be a name names nothing
-		}
 		if err != nil {
 			return nil, err
 		}
@@ -190,9 +187,6 @@ func (o objects) ByTriplet(ctx context.Context, hardware []fleet.Triplet) ([]fle
 		q := store.Query{Archived: true, Limit: store.MaxLimit, // a module has 256 revisions at most
 			Where: map[store.Field]string{store.ByProducer: t.ProducerID, store.ByModule: t.ModuleID}}
 		page, err := o.Profiles().List(ctx, q)
-		if errors.Is(err, store.ErrQuery) {
-			continue // what cannot be stored does not exist
-		}
 		if err != nil {
 			return nil, fmt.Errorf("device profiles: %w", err)
 		}

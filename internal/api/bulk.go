@@ -1,0 +1,256 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/starling-fuota/starling/internal/bulk"
+	"github.com/starling-fuota/starling/internal/service"
+)
+
+const csvType = "text/csv"
+
+// Bounds of what is told about bad rows.
+const (
+	maxRowErrors = 100
+	maxBadRows   = 64 << 20 // bytes; they are kept until the upload has been read
+)
+
+// tableReport is what became of an import.
+type tableReport struct {
+	Format    string     `json:"format" enum:"reference,friendly" doc:"What the table was read as"`
+	Mode      string     `json:"mode" enum:"all_or_nothing,good_rows"`
+	DryRun    bool       `json:"dry_run" doc:"Whether nothing was to be written"`
+	Rows      int        `json:"rows" doc:"Rows that were read"`
+	Created   int        `json:"created" doc:"Rows whose object is new. This and updated say what was planned if written is 0"`
+	Updated   int        `json:"updated" doc:"Rows that change an object"`
+	Unchanged int        `json:"unchanged" doc:"Rows that say what is stored"`
+	Failed    int        `json:"failed" doc:"Bad rows"`
+	Written   int        `json:"written" doc:"Objects that have been stored"`
+	Unknown   []string   `json:"unknown_columns" doc:"Columns of the header row that are not read"`
+	Errors    []rowError `json:"errors" doc:"What is wrong with bad rows, the first 100; never what their cells hold"`
+}
+
+// rowError is one thing that is wrong with a row.
+type rowError struct {
+	Row    int    `json:"row" doc:"Line on which the row begins, as a text editor counts"`
+	Column string `json:"column,omitempty" doc:"Letter, as in a spreadsheet" example:"AE"`
+	Name   string `json:"name,omitempty" doc:"Field" example:"module_id"`
+	Reason string `json:"reason"`
+	Hint   string `json:"hint,omitempty" doc:"What to do"`
+}
+
+// header returns the counts for an answer whose body is something else (RFC 8941 dictionary).
+func (t *tableReport) header() string {
+	return fmt.Sprintf("rows=%d, created=%d, updated=%d, unchanged=%d, failed=%d, written=%d",
+		t.Rows, t.Created, t.Updated, t.Unchanged, t.Failed, t.Written)
+}
+
+// table is a kind of object that is imported and exported in bulk.
+type table struct {
+	plural  string
+	read    func(context.Context, io.Reader, service.ImportOptions) (bulk.Report, error)
+	written func(context.Context, io.Writer, bulk.Format) (int, error)
+}
+
+// tables registers import and export. Both stream, as contents do.
+func (a *api) tables() {
+	s := a.Service
+	for _, t := range []table{
+		{"devices", s.ImportDevices, s.ExportDevices},
+		{"device-sets", s.ImportDeviceSets, s.ExportDeviceSets},
+		{"groups", s.ImportGroups, s.ExportGroups},
+	} {
+		a.table(t)
+	}
+}
+
+func (a *api) table(t table) {
+	failure := a.huma.OpenAPI().Paths[Prefix+"/"+t.plural].Get.Responses["422"]
+	report := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[tableReport](), true, "")
+	text := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+	counts := &huma.Param{Description: "The counts of the report: rows, created, updated, unchanged, failed, written", Schema: &huma.Schema{Type: huma.TypeString}}
+	name := strings.ReplaceAll(t.plural, "-", " ")
+
+	a.stream(&huma.Operation{OperationID: "import-" + t.plural, Method: http.MethodPost, Path: Prefix + "/" + t.plural + "/import", Tags: []string{t.plural},
+		Summary: "Import " + name,
+		Description: "Creates and changes what the rows of a table say. Bad rows are no problem document: the answer is 200 and counts them in `failed`. " +
+			"With `Accept: text/csv` the answer is the bad rows themselves, as they were sent, with a column that says why; it holds the keys that were in them.",
+		Parameters:  []*huma.Param{tableFormat.param(), importMode.param(), dryRun.param()},
+		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{csvType: text}},
+		Responses: map[string]*huma.Response{
+			"200": {Description: "OK", Headers: map[string]*huma.Param{"Import-Report": counts}, Content: map[string]*huma.MediaType{"application/json": {Schema: report}, csvType: text}},
+			"400": failure, "413": failure, "415": failure, "422": failure, "500": failure},
+	}, func(w http.ResponseWriter, r *http.Request) error { return readTable(w, r, t) })
+
+	a.stream(&huma.Operation{OperationID: "export-" + t.plural, Method: http.MethodGet, Path: Prefix + "/" + t.plural + "/export", Tags: []string{t.plural},
+		Summary: "Export " + name, Description: "All that are not archived, in a form that can be imported again. Columns of keys are empty.",
+		Parameters: []*huma.Param{exportFormat.param(), withKeys.param()},
+		Responses:  map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{csvType: text}}, "422": failure, "500": failure},
+	}, func(w http.ResponseWriter, r *http.Request) error { return a.writeTable(w, r, t) })
+}
+
+// choice is a query parameter with few values; the first is what holds without it.
+type choice struct {
+	name, doc string
+	values    []string
+}
+
+var (
+	tableFormat  = choice{"format", "Form of the table", []string{bulk.Detect.String(), bulk.Reference.String(), bulk.Friendly.String()}}
+	importMode   = choice{"mode", "What bad rows do: keep everything from being stored, or only themselves", []string{"all_or_nothing", "good_rows"}}
+	dryRun       = choice{"dry_run", "Say what would happen, and change nothing", []string{"false", "true"}}
+	exportFormat = choice{"format", "Form of the table", []string{bulk.Friendly.String(), bulk.Reference.String()}}
+	withKeys     = choice{"keys", "Keys are not exported: true is refused", []string{"false", "true"}}
+)
+
+func (c choice) param() *huma.Param {
+	s := &huma.Schema{Type: huma.TypeString, Default: c.values[0]}
+	for _, v := range c.values {
+		s.Enum = append(s.Enum, v)
+	}
+	if c.values[0] == "false" {
+		s = &huma.Schema{Type: huma.TypeBoolean, Default: false}
+	}
+	return &huma.Param{Name: c.name, In: "query", Description: c.doc, Schema: s}
+}
+
+// choose returns which value each choice has in the query of r.
+func choose(r *http.Request, choices ...choice) ([]int, error) {
+	picked := make([]int, len(choices))
+	for name, values := range r.URL.Query() {
+		i := slices.IndexFunc(choices, func(c choice) bool { return c.name == name })
+		if i < 0 {
+			return nil, badParameter("query."+name, "is no parameter of this", "leave it out")
+		}
+		if picked[i] = slices.Index(choices[i].values, values[len(values)-1]); picked[i] < 0 {
+			return nil, badParameter("query."+name, "has another value", "use "+strings.Join(choices[i].values, " or "))
+		}
+	}
+	return picked, nil
+}
+
+// readTable imports the body and answers with the report, or with the bad rows.
+func readTable(w http.ResponseWriter, r *http.Request, t table) error {
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != csvType {
+		return newProblem(codeMediaType, "Send the table itself as "+csvType+".")
+	}
+	picked, err := choose(r, tableFormat, importMode, dryRun)
+	if err != nil {
+		return err
+	}
+	opt := service.ImportOptions{Mode: bulk.Mode(picked[1]), DryRun: picked[2] == 1}
+	opt.Format = bulk.Format(picked[0])
+	out := tableReport{Mode: importMode.values[picked[1]], DryRun: opt.DryRun, Unknown: []string{}, Errors: []rowError{}}
+	opt.Outcome = func(o bulk.Outcome) error {
+		for _, e := range o.Errors[:min(len(o.Errors), maxRowErrors-len(out.Errors))] {
+			out.Errors = append(out.Errors, rowError(e))
+		}
+		return nil
+	}
+	var bad badRows
+	rowsWanted := accepts(r, csvType)
+	if rowsWanted {
+		opt.BadRows = &bad
+	}
+	done, err := t.read(r.Context(), body{r.Body}, opt)
+	if err != nil {
+		return interrupted(err, done)
+	}
+	out.Format, out.Unknown = done.Format.String(), append(out.Unknown, done.Unknown...)
+	out.Rows, out.Created, out.Updated, out.Unchanged, out.Failed, out.Written = done.Rows, done.Created, done.Updated, done.Unchanged, done.Failed, done.Written
+	w.Header().Set("Import-Report", out.header())
+	w.Header().Set("Cache-Control", "no-store")
+	if rowsWanted {
+		w.Header().Set("Content-Type", csvType)
+		_, err = bad.WriteTo(w)
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(out)
+}
+
+// accepts reports whether a client asks for a media type by its name.
+func accepts(r *http.Request, media string) bool {
+	for _, part := range strings.Split(strings.Join(r.Header.Values("Accept"), ","), ",") {
+		if asked, _, err := mime.ParseMediaType(part); err == nil && asked == media {
+			return true
+		}
+	}
+	return false
+}
+
+// interrupted tells, with why an import ended early, what it had stored before.
+func interrupted(err error, done bulk.Report) error {
+	p := translate(err)
+	if done.Written == 0 || p.Code == codeInternal {
+		return err
+	}
+	p = newProblem(p.Code, p.Detail)
+	p.Detail = strings.TrimSpace(fmt.Sprintf("%s %d objects were stored before that. The same table can be imported again.", p.Detail, done.Written))
+	return p
+}
+
+// badRows keeps bad rows up to a bound.
+type badRows struct{ bytes.Buffer }
+
+func (b *badRows) Write(row []byte) (int, error) {
+	if b.Len()+len(row) > maxBadRows {
+		return 0, newProblem(codeTooLarge, "There are more bad rows than fit an answer. Leave out Accept: "+csvType+" to see what is wrong with the first.")
+	}
+	return b.Buffer.Write(row)
+}
+
+// writeTable exports.
+func (a *api) writeTable(w http.ResponseWriter, r *http.Request, t table) error {
+	picked, err := choose(r, exportFormat, withKeys)
+	if err != nil {
+		return err
+	}
+	if picked[1] == 1 {
+		return badParameter("query.keys", "cannot be true: whoever reveals keys needs a permission, and this server has none to give", "leave it out; key columns are empty then")
+	}
+	format := bulk.Friendly
+	if picked[0] == 1 {
+		format = bulk.Reference
+	}
+	out := &attachment{ResponseWriter: w, name: t.plural + ".csv"}
+	if _, err = t.written(r.Context(), out, format); err == nil {
+		_, err = out.Write(nil) // a table without rows has its headers all the same
+	}
+	if err != nil && out.begun {
+		// Too late for a problem document: break off, so that nobody takes a part for the whole.
+		a.Log.WarnContext(r.Context(), "export broke off", "request_id", requestID(r.Context()), "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	return err
+}
+
+// attachment is a download whose headers are set by the first write: until then the
+// answer can become a problem document.
+type attachment struct {
+	http.ResponseWriter
+	name  string
+	begun bool
+}
+
+// Write sets the headers at first, and passes b on.
+func (a *attachment) Write(b []byte) (int, error) {
+	if !a.begun {
+		a.begun = true
+		a.Header().Set("Content-Type", csvType)
+		a.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": a.name}))
+		a.Header().Set("X-Content-Type-Options", "nosniff")
+	}
+	return a.ResponseWriter.Write(b)
+}
