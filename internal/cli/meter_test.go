@@ -1,0 +1,31 @@
+package cli
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+func TestTheMeterShowsHowMuchIsSent(t *testing.T) {
+	for _, tc := range []struct {
+		size  int64
+		shows []string
+	}{
+		{4, []string{"25% sent", "50% sent", "75% sent", "sent, waiting for the server"}},
+		{-1, []string{"0 MB sent", "sent, waiting for the server"}}, // a pipe: a line that would say the same is not written
+	} {
+		var out bytes.Buffer
+		m := &meter{in: iotest.OneByteReader(strings.NewReader("rows")), out: &out, size: tc.size}
+		if b, err := io.ReadAll(m); err != nil || string(b) != "rows" {
+			t.Errorf("%q, %v", b, err)
+		}
+		if got, want := out.String(), "\r\x1b[K"+strings.Join(tc.shows, "\r\x1b[K"); got != want {
+			t.Errorf("size %d: %q, want %q", tc.size, got, want)
+		}
+	}
+	if isTerminal(&bytes.Buffer{}) {
+		t.Error("a buffer is no terminal")
+	}
+}
