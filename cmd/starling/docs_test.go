@@ -34,15 +34,30 @@ func scriptOf(blocks []string) string {
 	return script
 }
 
-// Whoever copies the commands of docs/serve.md into a terminal gets what it says.
-func TestTheCommandsOfTheDocumentWork(t *testing.T) {
-	markdown, err := os.ReadFile(filepath.Join("..", "..", "docs", "serve.md"))
+// Whoever copies the commands of a document into a terminal gets what it says.
+func TestTheCommandsOfTheDocumentsWork(t *testing.T) {
+	for _, doc := range []struct {
+		name   string
+		blocks int // at least
+		says   []string
+	}{
+		{"serve.md", 8, []string{"device.verified 0100000000000005", "SUCCEEDED", "none of its 5 devices can take part"}},
+		{"bulk.md", 5, []string{"row 4, column G (producer_id): leads", "1 of 3 rows are bad, 2 others were stored", "unchanged        3", `"unchanged":3`,
+			"North,Meters of the north side,0004a30b00112201;0004a30b00112202", "fe00000000000001,C,,01000001,869525000"}},
+	} {
+		t.Run(doc.name, func(t *testing.T) { followDocument(t, doc.name, doc.blocks, doc.says) })
+	}
+}
+
+// followDocument runs the commands of a document and looks for what they say.
+func followDocument(t *testing.T, name string, atLeast int, says []string) {
+	markdown, err := os.ReadFile(filepath.Join("..", "..", "docs", name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	blocks := shellBlocks(string(markdown))
-	if len(blocks) < 8 {
-		t.Fatalf("%d blocks of commands in docs/serve.md", len(blocks))
+	if len(blocks) < atLeast {
+		t.Fatalf("%d blocks of commands in docs/%s", len(blocks), name)
 	}
 	bin, work := t.TempDir(), t.TempDir()
 	program, err := os.Executable()
@@ -61,7 +76,7 @@ func TestTheCommandsOfTheDocumentWork(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{"device.verified 0100000000000005", "SUCCEEDED", "none of its 5 devices can take part"} {
+	for _, want := range says {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

@@ -13,6 +13,8 @@
 //     "root_key_set" comes out.
 //   - Lists page with limit and cursor. Nothing is deleted: DELETE archives.
 //   - ETag is the revision; PATCH and DELETE with If-Match are refused with 412 if it is another.
+//   - Tables (text/csv) and contents stream. The bad rows of a table are no error of the request:
+//     a report counts them. Only who sent a table sees its rows again.
 //   - Every error is application/problem+json with a stable code and never repeats
 //     a value that the client sent: it could be a key.
 //

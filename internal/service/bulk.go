@@ -100,9 +100,10 @@ func (t *target[T, K]) FindAll(ctx context.Context, keys []K) ([]T, error) {
 // Check returns what the rules have against each change. What only the store can see,
 // such as a value that must be unique, it does not know.
 func (t *target[T, K]) Check(ctx context.Context, changes []bulk.Change[T]) ([]error, error) {
+	o := newReferences(t.resource.service.store)
 	reasons := make([]error, len(changes))
 	for i, c := range changes {
-		err := aboutRow(t.resource.allowed(ctx, t.resource.service.store, c.Before, &c.After))
+		err := aboutRow(t.resource.allowed(ctx, o, c.Before, &c.After))
 		if err != nil && !errors.Is(err, bulk.ErrRefused) && len(fleet.FieldErrors(err)) == 0 {
 			return nil, err
 		}
@@ -113,7 +114,7 @@ func (t *target[T, K]) Check(ctx context.Context, changes []bulk.Change[T]) ([]e
 
 // Tx runs f in a transaction of the store.
 func (t *target[T, K]) Tx(ctx context.Context, f func(bulk.Writer[T]) error) error {
-	return t.resource.service.store.Tx(ctx, func(o store.Objects) error { return f(&writer[T, K]{t, o}) })
+	return t.resource.service.store.Tx(ctx, func(o store.Objects) error { return f(&writer[T, K]{t, newReferences(o)}) })
 }
 
 // writer is a target inside of a transaction.
@@ -136,6 +137,37 @@ func (w *writer[T, K]) Write(ctx context.Context, c bulk.Change[T]) error {
 		}
 	}
 	return aboutRow(w.resource.insert(ctx, w.objects, &c.After))
+}
+
+// references are objects that are asked for a device profile once: all rows of a table
+// share a few. They are good for one transaction, or one look at some rows.
+type references struct {
+	store.Objects
+	profiles profilesOnce
+}
+
+func newReferences(o store.Objects) references {
+	return references{o, profilesOnce{o.Profiles(), map[string]fleet.DeviceProfile{}}}
+}
+
+// Profiles returns the collection that remembers what it found.
+func (r references) Profiles() store.Collection[fleet.DeviceProfile, string] { return r.profiles }
+
+type profilesOnce struct {
+	store.Collection[fleet.DeviceProfile, string]
+	found map[string]fleet.DeviceProfile
+}
+
+// Find returns a profile, as it was when it was asked for first.
+func (p profilesOnce) Find(ctx context.Context, id string) (fleet.DeviceProfile, error) {
+	if known, ok := p.found[id]; ok {
+		return known, nil
+	}
+	profile, err := p.Collection.Find(ctx, id)
+	if err == nil {
+		p.found[id] = profile
+	}
+	return profile, err
 }
 
 // refusal is an error that is about one row, in the words of the rule.
