@@ -172,9 +172,12 @@ func (e *Engine) fireTimers() {
 func (e *Engine) nextWake() time.Time {
 	var at time.Time
 	for _, r := range e.runs {
-		due := []time.Time{r.wakeAt, r.retryAt}
-		if r.batch.steps > 0 {
-			due = append(due, r.batch.since.Add(maxBatchAge))
+		due := []time.Time{r.retryAt}
+		if !r.lost { // else only the next try to load it is due
+			due = append(due, r.wakeAt)
+			if r.batch.steps > 0 {
+				due = append(due, r.batch.since.Add(maxBatchAge))
+			}
 		}
 		for _, t := range due {
 			if !t.IsZero() && (at.IsZero() || t.Before(at)) {

@@ -373,6 +373,44 @@ func v1Model() sim.Model {
 	return m
 }
 
+// faulty is a store that says no to every so many commits, now before it has stored them
+// and now after: a full disk, a connection that breaks.
+type faulty struct {
+	store.Store
+	every, commits, faults int
+}
+
+func (f *faulty) CommitStep(ctx context.Context, step store.Step) error {
+	f.commits++
+	if f.commits%f.every != 0 {
+		return f.Store.CommitStep(ctx, step)
+	}
+	f.faults++
+	if f.faults%2 == 0 {
+		if err := f.Store.CommitStep(ctx, step); err != nil {
+			return err
+		}
+	}
+	return errors.New("no space left on device")
+}
+
+// After a commit whose fate is unknown the campaign goes on from what is stored.
+func TestFailedCommitsDoNotLoseTheCampaign(t *testing.T) {
+	loss := sim.Independent{P: 0.1}
+	w := newWorld(t, sim.FleetConfig{Devices: 10, Seed: 8, Up: loss, Down: loss}, 6000)
+	w.stop()
+	f := &faulty{Store: w.store, every: 9}
+	w.store = f
+	w.run()
+	w.start(fleet.Campaign{ID: "c1", Name: "c1", Type: fleet.FOTACampaign, SuccessThreshold: 100, Policy: fleet.CampaignPolicy{Retries: 30}})
+	w.mustSucceed(w.wait(), 10)
+	w.verify()
+	w.stop()
+	if f.faults < 10 {
+		t.Errorf("only %d of %d commits failed: too few to show anything", f.faults, f.commits)
+	}
+}
+
 // A campaign that is stopped in the middle of its fragments takes back what it has done
 // on the devices, and says so of each.
 func TestStopCleansUpOnDevices(t *testing.T) {

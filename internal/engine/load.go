@@ -35,19 +35,20 @@ func (e *Engine) loadAll(ctx context.Context) error {
 // reloadLost loads campaigns again whose last commit failed.
 func (e *Engine) reloadLost(ctx context.Context) {
 	for _, r := range slices.Clone(e.runs) {
-		if !r.lost {
+		if !r.lost || r.retryAt.After(e.source.Now()) {
 			continue
 		}
 		s, err := e.store.LoadRun(ctx, r.id)
 		if err == nil {
-			e.forget(r)
 			err = e.load(ctx, s)
 		}
 		if err != nil {
-			// It stays lost and silent; the next round tries again.
+			// It stays lost and silent; a later round tries again.
 			r.retryAt = e.source.Now().Add(retryDelay)
 			e.log.Error("campaign cannot be loaded again", "campaign", r.id, "err", err)
+			continue
 		}
+		e.forget(r) // what it knew; the devices and groups are routed to the new one already
 	}
 }
 
@@ -87,6 +88,10 @@ func (e *Engine) load(ctx context.Context, s store.Run) error {
 	}
 	if err := e.ensureGroups(ctx, c.Spec()); err != nil {
 		return err
+	}
+	if c.Done() {
+		// The commit of its end was stored and yet failed: nobody has been told.
+		e.publisher(Progress{s.CampaignID, c.Progress()})
 	}
 	// A timer that is due at once: the campaign says itself when it wants to wake.
 	e.adopt(&run{id: s.CampaignID, c: c, epoch: s.Epoch, outbox: outbox, wakeAt: e.source.Now()})

@@ -175,8 +175,9 @@ func (e *Engine) commit(ctx context.Context, r *run) error {
 		b.rec.Stages = stageRows(progress)
 	}
 	if err := e.store.CommitStep(ctx, b.rec); err != nil {
-		// Stored or not, nobody knows: what memory holds must not be acted on.
-		r.lost = true
+		// Stored or not, nobody knows: what memory holds must not be acted on. A full disk
+		// does not get better by asking again at once.
+		r.lost, r.retryAt = true, e.source.Now().Add(retryDelay)
 		return fmt.Errorf("campaign %s: commit: %w", r.id, err)
 	}
 	r.outbox = append(r.outbox, b.rec.Outbox...)
