@@ -159,12 +159,12 @@ func (s *server) fill() map[string]string {
 			s.Fatalf("%s: Location %q, ETag %q", kind, a.Header.Get("Location"), a.Header.Get("ETag"))
 		}
 	}
-	create("profiles", "id", `{"name":"meter","producer_id":"acme","module_id":"m","hw_revision":1,"default_uplink_period_s":600,"packages":{"mc_setup":2,"fragmentation":2}}`)
-	create("devices", "dev_eui", fmt.Sprintf(`{"dev_eui":%q,"name":"one","classes":"B,C","root_key":%q,"profile_id":%q}`, devEUI, aKey, ids["profiles"]))
+	create("device-profiles", "id", `{"name":"meter","producer_id":"acme","module_id":"m","hw_revision":1,"default_uplink_period_s":600,"packages":{"mc_setup":2,"fragmentation":2}}`)
+	create("devices", "dev_eui", fmt.Sprintf(`{"dev_eui":%q,"name":"one","classes":"B,C","root_key":%q,"profile_id":%q}`, devEUI, aKey, ids["device-profiles"]))
 	create("device-sets", "id", fmt.Sprintf(`{"name":"all","devices":[%q]}`, devEUI))
-	create("groups", "dev_eui", fmt.Sprintf(`{"dev_eui":%q,"band":"EU868","mc_addr":"01020304","frequency":869525000,"data_rate":5,"session_class":"C","mc_key":%q}`, grpEUI, aKey))
+	create("multicast-groups", "dev_eui", fmt.Sprintf(`{"dev_eui":%q,"band":"EU868","mc_addr":"01020304","frequency":869525000,"data_rate":5,"session_class":"C","mc_key":%q}`, grpEUI, aKey))
 	create("regions", "id", fmt.Sprintf(`{"name":"east","groups":[%q]}`, grpEUI))
-	create("files", "id", fmt.Sprintf(`{"name":"image","type":"firmware","version":"2.0.0.0","profile_id":%q}`, ids["profiles"]))
+	create("files", "id", fmt.Sprintf(`{"name":"image","type":"firmware","version":"2.0.0.0","profile_id":%q}`, ids["device-profiles"]))
 	create("campaigns", "id", fmt.Sprintf(`{"name":"spring","device_sets":[%q],"regions":[%q],"file_id":%q,"max_duration_s":32760,"success_threshold":95,"policy":{"retries":5}}`,
 		ids["device-sets"], ids["regions"], ids["files"]))
 	return ids
@@ -229,7 +229,7 @@ func TestWhatIsShownCanBeSentBack(t *testing.T) {
 func TestKeysGoInAndNeverComeOut(t *testing.T) {
 	s := start(t)
 	ids := s.fill()
-	for _, path := range []string{"/devices", "/devices/" + devEUI, "/groups", "/groups/" + grpEUI} {
+	for _, path := range []string{"/devices", "/devices/" + devEUI, "/multicast-groups", "/multicast-groups/" + grpEUI} {
 		a := s.do("GET", "/api/v1"+path, "")
 		if strings.Contains(a.body, aKey) || strings.Contains(a.body, "redacted") || !strings.Contains(a.body, `_key_set":true`) {
 			t.Errorf("%s: %s", path, a.body)
@@ -309,8 +309,8 @@ func TestEverythingThatIsWrongIsNamed(t *testing.T) {
 		{"POST", "/devices", `{"name":7,"surprise":1}`, 422, "invalid", []string{"/name", "/surprise"}},
 		{"POST", "/devices", `{"classes":"A"}`, 422, "invalid", []string{"/classes"}},
 		{"POST", "/device-sets", `{"name":"x","devices":["0004a30b00112233","nope"]}`, 422, "invalid", []string{"/devices/1"}},
-		{"POST", "/profiles", `{"name":"x","producer_id":"p","module_id":"m","ports":{"fragmentation":300}}`, 422, "invalid", []string{"/ports/fragmentation"}},
-		{"POST", "/profiles", `{"name":"x","producer_id":"p","module_id":"m","ports":{"fragmentation":200}}`, 422, "invalid", []string{"/ports/fragmentation"}},
+		{"POST", "/device-profiles", `{"name":"x","producer_id":"p","module_id":"m","ports":{"fragmentation":300}}`, 422, "invalid", []string{"/ports/fragmentation"}},
+		{"POST", "/device-profiles", `{"name":"x","producer_id":"p","module_id":"m","ports":{"fragmentation":200}}`, 422, "invalid", []string{"/ports/fragmentation"}},
 		{"POST", "/campaigns", `{"name":"x","policy":{"flash_time_s":-1}}`, 422, "invalid", []string{"/policy/flash_time_s"}},
 		{"POST", "/campaigns", `{"name":"x","reboot_at":"tomorrow"}`, 422, "invalid", []string{"/reboot_at"}},
 		{"PATCH", "/devices/" + devEUI, `{"dev_eui":"0000000000000002"}`, 422, "invalid", []string{"/dev_eui"}},
@@ -322,8 +322,8 @@ func TestEverythingThatIsWrongIsNamed(t *testing.T) {
 		{"GET", "/devices?filter=tag", "", 422, "invalid", []string{"query.filter"}},
 		{"GET", "/devices?filter=shoe:7", "", 422, "invalid", nil},
 		{"GET", "/devices?cursor=!", "", 422, "invalid", nil},
-		{"POST", "/profiles", `{"name":"again","producer_id":"acme","module_id":"m","hw_revision":1}`, 409, "conflict", nil},
-		{"POST", "/groups", `{"dev_eui":"0004a30b000000bb","band":"EU868","mc_addr":"01020304","frequency":869525000,"session_class":"C"}`, 409, "conflict", nil},
+		{"POST", "/device-profiles", `{"name":"again","producer_id":"acme","module_id":"m","hw_revision":1}`, 409, "conflict", nil},
+		{"POST", "/multicast-groups", `{"dev_eui":"0004a30b000000bb","band":"EU868","mc_addr":"01020304","frequency":869525000,"session_class":"C"}`, 409, "conflict", nil},
 		{"POST", "/campaigns/no/actions", `{"action":"start"}`, 404, "not_found", nil},
 		{"POST", "/campaigns/no/actions", `{"action":"explode"}`, 422, "invalid", []string{"/action"}},
 		{"GET", "/campaigns/no/progress", "", 404, "not_found", nil},
@@ -344,7 +344,7 @@ func TestListsPageAndFilter(t *testing.T) {
 	s := start(t)
 	ids := s.fill()
 	for n := range 5 {
-		s.ok(201, s.do("POST", "/api/v1/devices", fmt.Sprintf(`{"dev_eui":"00000000000000%02d","tag":"canary","profile_id":%q}`, n+1, ids["profiles"])))
+		s.ok(201, s.do("POST", "/api/v1/devices", fmt.Sprintf(`{"dev_eui":"00000000000000%02d","tag":"canary","profile_id":%q}`, n+1, ids["device-profiles"])))
 	}
 	var seen []string
 	next := "/api/v1/devices?limit=4"

@@ -69,7 +69,7 @@ func (a *api) tables() {
 	for _, t := range []table{
 		{"devices", s.ImportDevices, s.ExportDevices},
 		{"device-sets", s.ImportDeviceSets, s.ExportDeviceSets},
-		{"groups", s.ImportGroups, s.ExportGroups},
+		{"multicast-groups", s.ImportGroups, s.ExportGroups},
 	} {
 		a.table(t)
 	}

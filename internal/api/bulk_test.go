@@ -50,7 +50,7 @@ func (s *server) stored(kind string) int {
 func (s *server) hardware() {
 	s.Helper()
 	for _, p := range []string{`"name":"meter","producer_id":"ACME","module_id":"M1","hw_revision":2`, `"name":"valve","producer_id":"ACME","module_id":"V7","hw_revision":255`} {
-		s.ok(201, s.do("POST", "/api/v1/profiles", "{"+p+"}"))
+		s.ok(201, s.do("POST", "/api/v1/device-profiles", "{"+p+"}"))
 	}
 }
 
@@ -72,7 +72,7 @@ func TestReferenceTablesComeInAndGoOutAsTheyAre(t *testing.T) {
 	s := start(t)
 	s.hardware()
 	for _, table := range []struct{ kind, file string }{
-		{"devices", "devices.reference.csv"}, {"device-sets", "sets.reference.csv"}, {"groups", "groups.reference.csv"},
+		{"devices", "devices.reference.csv"}, {"device-sets", "sets.reference.csv"}, {"multicast-groups", "groups.reference.csv"},
 	} {
 		in := s.sample(table.file)
 		for _, dry := range []int{0, 3} { // nothing is written by a dry run
@@ -133,33 +133,33 @@ func TestWhatARunningCampaignUsesIsABadRow(t *testing.T) {
 	s.ok(202, s.do("POST", "/api/v1/campaigns/"+ids["campaigns"]+"/actions", `{"action":"start"}`))
 	groups := "dev_eui,data_rate,mc_addr,frequency,session_class,band,redundancy,dwell_time\n" + grpEUI + ",3,01020304,869525000,C,EU868,ONE_TO_TWO,false\n" +
 		"0004a30b000000ab,3,01020305,869525000,C,EU868,ONE_TO_TWO,false\n"
-	report := s.load("groups", "", groups)
+	report := s.load("multicast-groups", "", groups)
 	s.counts(report, 1, 0, 0, 1, 0)
 	if e := report["errors"].([]any)[0].(map[string]any); e["row"] != 2.0 || !strings.HasPrefix(e["reason"].(string), `is used by a running campaign: "spring"`) {
 		t.Errorf("%v", e)
 	}
-	s.counts(s.load("groups", "dry_run=true", groups), 1, 0, 0, 1, 0)
-	s.counts(s.load("groups", "mode=good_rows", groups), 1, 0, 0, 1, 1)
+	s.counts(s.load("multicast-groups", "dry_run=true", groups), 1, 0, 0, 1, 0)
+	s.counts(s.load("multicast-groups", "mode=good_rows", groups), 1, 0, 0, 1, 1)
 	s.counts(s.load("devices", "", "dev_eui,root_key\n"+devEUI+","+strings.Repeat("7", 32)+"\n"), 0, 0, 0, 1, 0)
 	s.counts(s.load("device-sets", "", "name,devices\nall,\n"), 0, 0, 0, 1, 0)
-	s.counts(s.load("groups", "", "dev_eui,name\n"+grpEUI+",texts may change\n"), 0, 1, 0, 0, 1)
+	s.counts(s.load("multicast-groups", "", "dev_eui,name\n"+grpEUI+",texts may change\n"), 0, 1, 0, 0, 1)
 
 	// What only the store can see is a bad row too, and keeps all from being stored.
 	taken := strings.NewReplacer(grpEUI, "0004a30b000000ac", "0004a30b000000ab", "0004a30b000000ad", "01020305", "01020306").Replace(groups)
-	report = s.load("groups", "", taken)
+	report = s.load("multicast-groups", "", taken)
 	s.counts(report, 1, 0, 0, 1, 0)
 	if e := report["errors"].([]any)[0].(map[string]any); e["reason"] != "there is already a multicast group with this mc_addr" {
 		t.Errorf("%v", e)
 	}
-	s.counts(s.load("groups", "mode=good_rows", taken), 1, 0, 0, 1, 1)
+	s.counts(s.load("multicast-groups", "mode=good_rows", taken), 1, 0, 0, 1, 1)
 }
 
 func TestImportsKeepTheRulesOfSingleObjects(t *testing.T) {
 	s := start(t)
 	ids := s.fill()
 	group := "dev_eui,data_rate,mc_addr,frequency,session_class,band,redundancy,dwell_time,f_cnt_down\n%s,5,%s,869525000,C,EU868,ONE_TO_TWO,false,%d\n"
-	s.counts(s.load("groups", "", fmt.Sprintf(group, "0004a30b000000ab", "01020305", 7)), 1, 0, 0, 0, 1)
-	g := s.ok(200, s.do("GET", "/api/v1/groups/0004a30b000000ab", ""))
+	s.counts(s.load("multicast-groups", "", fmt.Sprintf(group, "0004a30b000000ab", "01020305", 7)), 1, 0, 0, 0, 1)
+	g := s.ok(200, s.do("GET", "/api/v1/multicast-groups/0004a30b000000ab", ""))
 	if g["mc_key_set"] != true || g["revision"] != 1.0 || g["created_at"] == "0001-01-01T00:00:00Z" {
 		t.Errorf("%v", g)
 	}
@@ -167,7 +167,7 @@ func TestImportsKeepTheRulesOfSingleObjects(t *testing.T) {
 		"a counter that is set back": fmt.Sprintf(group, "0004a30b000000ab", "01020305", 6),
 		"the DevEUI of a device":     fmt.Sprintf(group, devEUI, "01020306", 0),
 	} {
-		if r := s.load("groups", "", bad); r["failed"] != 1.0 {
+		if r := s.load("multicast-groups", "", bad); r["failed"] != 1.0 {
 			t.Errorf("%s: %v", name, r)
 		}
 	}
@@ -178,7 +178,7 @@ func TestImportsKeepTheRulesOfSingleObjects(t *testing.T) {
 		t.Errorf("%v", d)
 	}
 	s.do("DELETE", "/api/v1/devices/"+devEUI, "")
-	s.do("DELETE", "/api/v1/profiles/"+ids["profiles"], "")
+	s.do("DELETE", "/api/v1/device-profiles/"+ids["device-profiles"], "")
 	s.counts(s.load("devices", "", "dev_eui,name\n"+devEUI+",back\n0004a30b00112234,new\n"), 0, 1, 0, 1, 0)
 	s.counts(s.load("devices", "mode=good_rows", "dev_eui,name\n"+devEUI+",back\n"), 0, 1, 0, 0, 1)
 }

@@ -23,7 +23,7 @@ func (a *api) objects() {
 		brief: func(x *deviceSet) { x.Devices = nil },
 	})
 	add(a, resource[fleet.MulticastGroup, lorawan.EUI64, group]{
-		name: "group", plural: "groups", filters: "name, tag, band, mc_addr",
+		name: "multicast-group", plural: "multicast-groups", filters: "name, tag, band, mc_addr",
 		use: s.Groups, parse: lorawan.ParseEUI64, key: func(g fleet.MulticastGroup) lorawan.EUI64 { return g.DevEUI },
 		revision: func(g fleet.MulticastGroup) int64 { return g.Revision }, show: showGroup, apply: (*group).apply,
 	})
@@ -38,7 +38,7 @@ func (a *api) objects() {
 		revision: func(f fleet.File) int64 { return f.Revision }, show: showFile, apply: (*file).apply,
 	})
 	add(a, resource[fleet.DeviceProfile, string, profile]{
-		name: "profile", plural: "profiles", filters: "name, id, producer_id, module_id",
+		name: "device-profile", plural: "device-profiles", filters: "name, id, producer_id, module_id",
 		use: s.Profiles, parse: asID, key: func(p fleet.DeviceProfile) string { return p.ID },
 		revision: func(p fleet.DeviceProfile) int64 { return p.Revision }, show: showProfile, apply: (*profile).apply,
 	})

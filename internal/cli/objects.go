@@ -122,7 +122,7 @@ type Group struct {
 
 // AfterApply tells the commands below what they are about.
 func (g *Group) AfterApply(k *kong.Context) error {
-	return g.bind(k, &noun{"groups", columns{"dev_eui", "name", "mc_addr", "band", "session_class", "frequency", "data_rate", "redundancy", "f_cnt_down"}})
+	return g.bind(k, &noun{"multicast-groups", columns{"dev_eui", "name", "mc_addr", "band", "session_class", "frequency", "data_rate", "redundancy", "f_cnt_down"}})
 }
 
 type groupFields struct {
@@ -179,7 +179,7 @@ type Profile struct {
 
 // AfterApply tells the commands below what they are about.
 func (p *Profile) AfterApply(k *kong.Context) error {
-	return p.bind(k, &noun{"profiles", columns{"id", "name", "producer_id", "module_id", "hw_revision", "default_uplink_period_s", "library"}})
+	return p.bind(k, &noun{"device-profiles", columns{"id", "name", "producer_id", "module_id", "hw_revision", "default_uplink_period_s", "library"}})
 }
 
 type profileFields struct {
