@@ -91,10 +91,12 @@ func (e *Engine) Run(ctx context.Context) error {
 		return orNil(ctx, err)
 	}
 	defer e.drain(ctx)
+	// The end of ctx ends the wait, not a commit that is under way.
+	work := context.WithoutCancel(ctx)
 	for {
-		e.reloadLost(ctx)
-		e.settle(ctx)
-		if e.serveRequests(ctx) {
+		e.reloadLost(work)
+		e.settle(work)
+		if e.serveRequests(work) {
 			continue // what people want comes on settled ground, and is settled at once
 		}
 		events, err := e.source.Wait(ctx, e.nextWake())
@@ -103,7 +105,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 		for i, ev := range events {
 			e.more = i+1 < len(events)
-			e.handle(ctx, ev)
+			e.handle(work, ev)
 		}
 		e.fireTimers()
 	}
