@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 
 	"github.com/alecthomas/kong"
@@ -135,14 +136,19 @@ func (d *download) Run(ctx context.Context, c *Client, std *Streams) error {
 	if err != nil {
 		return err
 	}
+	return c.keep(req, d.To, std)
+}
+
+// keep writes the answer to a request into a new file, or to standard output if there is none.
+func (c *Client) keep(req *http.Request, file string, std *Streams) error {
 	res, err := c.send(req)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = res.Body.Close() }()
-	if d.To == "" {
+	if file == "" {
 		_, err := io.Copy(std.Out, res.Body)
 		return err
 	}
-	return save(d.To, 0o644, res.Body)
+	return save(file, 0o644, res.Body)
 }

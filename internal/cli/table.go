@@ -192,16 +192,7 @@ func (e *exportTable) Run(ctx context.Context, c *Client, n *noun, std *Streams)
 	if err != nil {
 		return err
 	}
-	res, err := c.send(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = res.Body.Close() }()
-	if e.To == "" {
-		_, err := io.Copy(std.Out, res.Body)
-		return err
-	}
-	return save(e.To, 0o644, res.Body)
+	return c.keep(req, e.To, std)
 }
 
 // save writes a new file, whole or not at all.
