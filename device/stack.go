@@ -37,7 +37,7 @@ type Stack struct {
 	// session does not exist.
 	PadsNoSession bool
 
-	// NoGroupStatus: McGroupStatusReq is not implemented: it, and what follows, is lost.
+	// NoGroupStatus: the stack does not know McGroupStatusReq: it, and what follows, is lost.
 	NoGroupStatus bool
 	// PastIsUndefined: a session that should have started already is answered with
 	// McGroupUndefined instead of StartMissed.
@@ -70,7 +70,7 @@ type Stack struct {
 	Unchecked bool
 	// AnswersRebootNow: RebootTime 0 is answered, and means: as soon as there is a valid image.
 	AnswersRebootNow bool
-	// NoCountdown: DevRebootCountdownReq is not implemented.
+	// NoCountdown: the stack does not know DevRebootCountdownReq.
 	NoCountdown bool
 	// EchoesRebootTime: DevRebootTimeAns repeats the time instead of giving the seconds to it.
 	EchoesRebootTime bool
