@@ -95,7 +95,7 @@ type Device struct {
 	Replays    int       `json:"replays,omitempty"`     // refusals for SessionCnt
 	Complete   bool      `json:"complete,omitempty"`    // the device has the whole block
 	Received   uint16    `json:"received,omitempty"`    // as FragSessionStatusAns told
-	Missing    uint8     `json:"missing,omitempty"`
+	Missing    uint16    `json:"missing,omitempty"`
 	Loss       float64   `json:"loss,omitempty"`        // share of the first round that it lost
 	ClockWrong bool      `json:"clock_wrong,omitempty"` // accepted the session, by a clock that is off
 	Firmware   uint32    `json:"firmware,omitempty"`    // as DevVersionAns told

@@ -47,7 +47,7 @@ func (c *Campaign) onStatusAns(i int, ans fragmentation.FragSessionStatusAns) ve
 		return verdict{kind: refused, reason: ReasonFragNoSession, text: "the device has no such session any more: it may have reset"}
 	}
 	lossy := d.Missing > 0 // as it told before
-	c.change(i, func(d *Device) { d.Received, d.Missing = ans.NbFragReceived, ans.MissingFrag })
+	c.change(i, func(d *Device) { d.Received, d.Missing = ans.NbFragReceived, uint16(ans.MissingFrag) })
 	if ans.MemoryError {
 		return verdict{kind: refused, reason: ReasonFragDecoder, text: fmt.Sprintf("the device lost more fragments than its decoder can repair (received %d, missing %d)", ans.NbFragReceived, ans.MissingFrag)}
 	}
@@ -60,7 +60,7 @@ func (c *Campaign) onStatusAns(i int, ans fragmentation.FragSessionStatusAns) ve
 		return verdict{kind: passed}
 	}
 	c.change(i, func(d *Device) {
-		d.Missing = uint8(min(lacks, 255))
+		d.Missing = uint16(lacks)
 		if c.laneState(i).Round == 0 {
 			d.Loss = float64(lacks) / float64(l.NbFrag)
 		}
@@ -72,6 +72,10 @@ func (c *Campaign) onStatusAns(i int, ans fragmentation.FragSessionStatusAns) ve
 // complete must have let pass before we believe that it is complete, not deaf. At 50 %
 // loss, that many in a row are lost once in 65 000 times.
 const proofGap = 16
+
+// missingSaturated is where MissingFrag stops to count: it has one byte. What was received
+// then tells more.
+const missingSaturated = 255
 
 // zephyrSpare is how many frames beyond M we want of a stack that counts frames instead of
 // ranks. With 7, one block in 50 was not complete; with 11, fewer than one in 200
@@ -92,6 +96,9 @@ const zephyrSpare = 11
 // (measured and read in the sources of these stacks)
 func unresolved(style fleet.StatusStyle, ans fragmentation.FragSessionStatusAns, nbFrag, high int, lossy bool) int {
 	received, missing := int(ans.NbFragReceived), int(ans.MissingFrag)
+	if missing == missingSaturated {
+		missing = max(missing, nbFrag-received)
+	}
 	switch style {
 	case fleet.StatusLBM:
 		// After some losses the same two numbers can mean that one row is still missing.

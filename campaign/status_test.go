@@ -57,6 +57,21 @@ func TestStatusAnswersAreReadAsTheirStackMeansThem(t *testing.T) {
 	}
 }
 
+// MissingFrag has one byte: of a large block more can be missing, which what was received tells.
+func TestASaturatedCountIsReadWithWhatWasReceived(t *testing.T) {
+	for _, tc := range []struct{ received, missing, want int }{
+		{700, 255, 300}, // a third of a block of 1000 is lost
+		{745, 255, 255},
+		{900, 255, 255}, // coded ones among them
+		{900, 100, 100}, // not saturated: the count is right
+	} {
+		ans := fragmentation.FragSessionStatusAns{NbFragReceived: uint16(tc.received), MissingFrag: uint8(tc.missing)}
+		if got := campaign.Unresolved(fleet.StatusSpec, ans, 1000, 1000, false); got != tc.want {
+			t.Errorf("received %d, missing %d of 1000: %d still needed, want %d", tc.received, tc.missing, got, tc.want)
+		}
+	}
+}
+
 // TestStatusAnswersOfDecodersInTheField has decoders of every stack receive an adaptive
 // transfer with losses, and asks them as a campaign does. Whoever is believed to be
 // complete must be: a lie that is believed ends as "verified" or as a corrupt image. And
