@@ -61,7 +61,7 @@ func (e *Engine) mark(ctx context.Context, r *run) error {
 	}
 	if err := e.store.MarkSent(ctx, r.id, r.marks...); err != nil {
 		// They would go out twice after a reload, which every receiver can take.
-		r.lost = true
+		r.lost, r.retryAt = true, e.source.Now().Add(retryDelay)
 		return fmt.Errorf("mark %d frames as sent: %w", len(r.marks), err)
 	}
 	r.marks = nil
