@@ -233,13 +233,3 @@ func (m *meter) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
-
-// isTerminal tells if w is a terminal that can redraw a line.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok || os.Getenv("TERM") == "dumb" {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
