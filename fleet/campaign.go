@@ -77,6 +77,7 @@ func (s *Status) UnmarshalText(b []byte) (err error) {
 // over the groups of its regions.
 type Campaign struct {
 	ID               string         `json:"id"`
+	SubscriberID     string         `json:"subscriber_id,omitempty"`
 	Name             string         `json:"name"`
 	Description      string         `json:"description,omitempty"`
 	Created          time.Time      `json:"created,omitzero"`

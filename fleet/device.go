@@ -2,6 +2,8 @@ package fleet
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/starling-fuota/starling/lorawan"
@@ -42,6 +44,7 @@ func (v *LoRaWANVersion) UnmarshalText(b []byte) (err error) {
 // Device is an end-device that can be updated. Its identifier is its DevEUI.
 type Device struct {
 	DevEUI          lorawan.EUI64     `json:"dev_eui"`
+	SubscriberID    string            `json:"subscriber_id,omitempty"` // whose it is; set by the store
 	Name            string            `json:"name,omitempty"`
 	Tag             string            `json:"tag,omitempty"`     // free text to search for
 	Classes         Classes           `json:"classes"`           // multicast session classes it supports
@@ -71,16 +74,38 @@ func (d Device) Validate() error {
 	return c.err()
 }
 
-// DeviceSet is a list of devices that take part in campaigns together.
+// DeviceSet is a list of devices that take part in campaigns together, or a filter that
+// finds them: then its members are the devices that match when a campaign starts.
 type DeviceSet struct {
-	ID          string          `json:"id"`
-	Name        string          `json:"name"`
-	Description string          `json:"description,omitempty"`
-	Devices     []lorawan.EUI64 `json:"devices"` // each once
-	Archived    bool            `json:"archived"`
-	CreatedAt   time.Time       `json:"created_at,omitzero"`
-	UpdatedAt   time.Time       `json:"updated_at,omitzero"`
-	Revision    int64           `json:"revision"`
+	ID           string          `json:"id"`
+	SubscriberID string          `json:"subscriber_id,omitempty"`
+	Name         string          `json:"name"`
+	Description  string          `json:"description,omitempty"`
+	Devices      []lorawan.EUI64 `json:"devices"`          // each once; none when there is a filter
+	Filter       *DeviceFilter   `json:"filter,omitempty"` // nil: the list says who is a member
+	Archived     bool            `json:"archived"`
+	CreatedAt    time.Time       `json:"created_at,omitzero"`
+	UpdatedAt    time.Time       `json:"updated_at,omitzero"`
+	Revision     int64           `json:"revision"`
+}
+
+// DeviceFilter says which devices are members of a set. At least one condition is given, and all must hold.
+type DeviceFilter struct {
+	Text  string            `json:"text,omitempty"`  // part of the name, tag or DevEUI, in any case
+	Where map[string]string `json:"where,omitempty"` // field -> value; the fields are DeviceFilterFields
+}
+
+// DeviceFilterFields are the fields of a device that a DeviceFilter can ask for.
+var DeviceFilterFields = []string{"band", "classes", "firmware", "lorawan_version", "name", "profile_id", "tag"}
+
+// check reports what is wrong with f.
+func (f *DeviceFilter) check(c *checks) {
+	c.text("filter.text", f.Text, MaxName)
+	c.that(f.Text != "" || len(f.Where) > 0, "filter", "is empty", "a set of all devices is not meant by accident: name a profile, a tag or a text")
+	for _, field := range slices.Sorted(maps.Keys(f.Where)) {
+		c.that(slices.Contains(DeviceFilterFields, field), "filter.where."+field, "is no field of a filter", "use one of "+quoted(DeviceFilterFields))
+		c.text("filter.where."+field, f.Where[field], MaxName)
+	}
 }
 
 // Validate reports everything that is wrong with s, as joined FieldErrors.
@@ -88,6 +113,10 @@ func (s DeviceSet) Validate() error {
 	var c checks
 	c.name("name", s.Name, true)
 	c.text("description", s.Description, MaxDescription)
+	if s.Filter != nil {
+		s.Filter.check(&c)
+		c.that(len(s.Devices) == 0, "devices", "are listed beside a filter", "give a list or a filter")
+	}
 	c.members("devices", s.Devices)
 	return c.err()
 }

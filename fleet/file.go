@@ -40,6 +40,7 @@ func (t *FileType) UnmarshalText(b []byte) (err error) {
 // no bytes at all (Size 0, SHA256 ""): the server can then still check which version a device runs.
 type File struct {
 	ID                  string        `json:"id"`
+	SubscriberID        string        `json:"subscriber_id,omitempty"`
 	Name                string        `json:"name"`
 	Description         string        `json:"description,omitempty"`
 	UploadedAt          time.Time     `json:"uploaded_at,omitzero"`
@@ -185,15 +186,16 @@ func (f *File) UnmarshalJSON(b []byte) error {
 // SmartDeltaKey signs delta files. The private key is not part of this object: the
 // server keeps it sealed and only the public half is ever shown.
 type SmartDeltaKey struct {
-	ID          string    `json:"id"`
-	Name        string    `json:"name"`
-	Description string    `json:"description,omitempty"`
-	PublicKey   []byte    `json:"public_key,omitempty"` // P-256, uncompressed point X, Y: 64 bytes
-	PrivateKey  []byte    `json:"-"`                    // PKCS#8, DER
-	Archived    bool      `json:"archived"`
-	CreatedAt   time.Time `json:"created_at,omitzero"`
-	UpdatedAt   time.Time `json:"updated_at,omitzero"`
-	Revision    int64     `json:"revision"`
+	ID           string    `json:"id"`
+	SubscriberID string    `json:"subscriber_id,omitempty"`
+	Name         string    `json:"name"`
+	Description  string    `json:"description,omitempty"`
+	PublicKey    []byte    `json:"public_key,omitempty"` // P-256, uncompressed point X, Y: 64 bytes
+	PrivateKey   []byte    `json:"-"`                    // PKCS#8, DER
+	Archived     bool      `json:"archived"`
+	CreatedAt    time.Time `json:"created_at,omitzero"`
+	UpdatedAt    time.Time `json:"updated_at,omitzero"`
+	Revision     int64     `json:"revision"`
 }
 
 // Validate reports everything that is wrong with k, as joined FieldErrors. That the

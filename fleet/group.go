@@ -54,6 +54,7 @@ func (p *PingSlotPeriodicity) UnmarshalJSON(b []byte) error {
 // not used on the radio but is how network servers know the group.
 type MulticastGroup struct {
 	DevEUI              lorawan.EUI64       `json:"dev_eui"`
+	SubscriberID        string              `json:"subscriber_id,omitempty"`
 	Tag                 string              `json:"tag,omitempty"`
 	Name                string              `json:"name,omitempty"`
 	Band                region.Band         `json:"band"`
@@ -102,14 +103,15 @@ func (g MulticastGroup) Validate() error {
 
 // Region groups multicast groups into an area on which a campaign runs.
 type Region struct {
-	ID          string          `json:"id"`
-	Name        string          `json:"name"`
-	Description string          `json:"description,omitempty"`
-	Groups      []lorawan.EUI64 `json:"groups"` // DevEUIs of multicast groups, each once
-	Archived    bool            `json:"archived"`
-	CreatedAt   time.Time       `json:"created_at,omitzero"`
-	UpdatedAt   time.Time       `json:"updated_at,omitzero"`
-	Revision    int64           `json:"revision"`
+	ID           string          `json:"id"`
+	SubscriberID string          `json:"subscriber_id,omitempty"`
+	Name         string          `json:"name"`
+	Description  string          `json:"description,omitempty"`
+	Groups       []lorawan.EUI64 `json:"groups"` // DevEUIs of multicast groups, each once
+	Archived     bool            `json:"archived"`
+	CreatedAt    time.Time       `json:"created_at,omitzero"`
+	UpdatedAt    time.Time       `json:"updated_at,omitzero"`
+	Revision     int64           `json:"revision"`
 }
 
 // Validate reports everything that is wrong with r, as joined FieldErrors.

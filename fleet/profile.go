@@ -120,6 +120,7 @@ type Decoder struct {
 // unique by ProducerID, ModuleID and HWRevision.
 type DeviceProfile struct {
 	ID                  string          `json:"id"`
+	SubscriberID        string          `json:"subscriber_id,omitempty"`
 	Name                string          `json:"name"`
 	Description         string          `json:"description,omitempty"`
 	ProducerID          string          `json:"producer_id"`

@@ -4,7 +4,10 @@
 // engine runs.
 //
 //	service ──> Objects    devices, sets, groups, ... : Create Find List Update Archive
-//	        └─> Contents   the bytes of files, under their SHA-256
+//	        │              Within one subscriber; Record what was done, in the same transaction
+//	        ├─> Contents   the bytes of files, under their SHA-256
+//	        ├─> Audits, Histories   what was done, and what devices ran
+//	        └─> Claims     requests that must not have an effect twice
 //	engine  ──> Runs       running campaigns: CreateRun, CommitStep, outbox, timeline
 //
 // What every engine promises:

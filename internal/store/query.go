@@ -20,6 +20,16 @@ const (
 	ByStatus    Field = "status"     // campaigns
 	ByProducer  Field = "producer_id"
 	ByModule    Field = "module_id" // profiles, as ByProducer
+
+	ByLogin       Field = "login"         // users
+	ByRole        Field = "role"          // users
+	ByOIDCSubject Field = "oidc_subject"  // users
+	BySubscriber  Field = "subscriber_id" // users
+	ByDigest      Field = "digest"        // tokens
+	ByUser        Field = "user_id"       // tokens
+	ByKind        Field = "kind"          // tokens, jobs, reports
+	ByState       Field = "state"         // jobs
+	ByMonth       Field = "month"         // reports
 )
 
 // Limits of a page.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/internal/identity"
 	"github.com/starling-fuota/starling/lorawan"
 )
 
@@ -14,6 +15,8 @@ type Store interface {
 	Objects
 	Contents
 	Runs
+	Audits
+	Histories
 
 	// Tx runs f in one transaction and commits if it returns nil. Inside f only the
 	// Objects that it is given may be used: the Store itself may wait for f to end.
@@ -38,6 +41,23 @@ type Objects interface {
 	Profiles() Collection[fleet.DeviceProfile, string]
 	SmartDeltaKeys() Collection[fleet.SmartDeltaKey, string]
 	Campaigns() Collection[fleet.Campaign, string]
+
+	Subscribers() Collection[fleet.Subscriber, string]
+	Users() Collection[identity.User, string]
+	Tokens() Collection[identity.Token, string]
+	Jobs() Collection[Job, string]
+	Reports() Collection[Report, string]
+
+	// Within returns the collections as one subscriber sees them: only its own objects are found,
+	// and what is created is its own. Without Within all are seen, and what is created belongs
+	// to the subscriber that the object names, or to fleet.DefaultSubscriber.
+	Within(subscriberID string) Objects
+
+	// Record appends to the audit log. Who changes something records it in the same transaction.
+	Record(ctx context.Context, entries ...AuditEntry) error
+
+	// RunningWith returns the identifiers of the RUNNING campaigns that a device takes part in.
+	RunningWith(ctx context.Context, dev lorawan.EUI64) ([]string, error)
 }
 
 // Collection keeps one kind of object under its identifier. Nothing is ever deleted.

@@ -9,11 +9,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/store"
 )
 
 // kind says how one kind of object is stored. Every table has the columns id, doc,
-// search, name, archived, revision and updated_at; what else SQL is asked about is named here.
+// subscriber_id, search, name, archived, revision and updated_at; what else SQL is asked about is named here.
 type kind[T any, K comparable] struct {
 	name  string // for people
 	table string
@@ -24,6 +25,7 @@ type kind[T any, K comparable] struct {
 	bind    func(K) any                  // the key as a value of the column id
 	parse   func(text string) (K, error) // inverse of keyText
 
+	shared  bool            // objects may belong to no subscriber
 	columns []string        // further columns, ...
 	fields  func(*T) []any  // ... and their values: driver.Valuer and sql.Scanner, or pointers
 	raised  map[string]bool // columns that Update never lowers
@@ -43,11 +45,12 @@ type filter struct {
 
 // common gives access to what every object has.
 type common struct {
-	search   string
-	name     string
-	archived *bool
-	revision *int64
-	updated  *time.Time
+	search     string
+	name       string
+	subscriber *string
+	archived   *bool
+	revision   *int64
+	updated    *time.Time
 }
 
 // collection is a store.Collection in a database.
@@ -59,6 +62,12 @@ type collection[T any, K comparable] struct {
 func (c collection[T, K]) Create(ctx context.Context, obj *T) error {
 	m := c.common(obj)
 	*m.revision = 1
+	switch {
+	case c.subscriber != "":
+		*m.subscriber = c.subscriber
+	case *m.subscriber == "" && !c.shared:
+		*m.subscriber = fleet.DefaultSubscriber
+	}
 	values, err := c.values(obj)
 	if err != nil {
 		return err
@@ -66,9 +75,12 @@ func (c collection[T, K]) Create(ctx context.Context, obj *T) error {
 	if err := checkText(c.keyText(c.key(obj))); err != nil {
 		return c.about(c.key(obj), err)
 	}
+	if err := checkText(*m.subscriber); err != nil {
+		return c.about(c.key(obj), err)
+	}
 	names := append([]string{"doc", "search", "name", "archived", "revision", "updated_at"}, c.columns...)
-	query := fmt.Sprintf("INSERT INTO %s (id, %s) VALUES (?%s)", c.table, strings.Join(names, ", "), strings.Repeat(", ?", len(names)))
-	args := append([]any{c.bind(c.key(obj))}, values...)
+	query := fmt.Sprintf("INSERT INTO %s (id, subscriber_id, %s) VALUES (?, ?%s)", c.table, strings.Join(names, ", "), strings.Repeat(", ?", len(names)))
+	args := append([]any{c.bind(c.key(obj)), *m.subscriber}, values...)
 	return c.Write(ctx, func(q Querier) error {
 		if err := q.Guard(ctx, func(q Querier) error { _, err := q.Exec(ctx, query, args...); return err }); err != nil {
 			return c.conflict(err)
@@ -99,11 +111,12 @@ func (c collection[T, K]) Update(ctx context.Context, obj *T) error {
 		}
 	}
 	key := c.key(obj)
-	args := append(values, c.bind(key), before)
+	own, scope := c.own()
+	args := append(append(values, c.bind(key), before), scope...)
 	err = c.Write(ctx, func(q Querier) error {
 		var n int64
 		err := q.Guard(ctx, func(q Querier) error {
-			touched, err := q.Exec(ctx, fmt.Sprintf("UPDATE %s SET %s WHERE id = ? AND revision = ?", c.table, set), args...)
+			touched, err := q.Exec(ctx, fmt.Sprintf("UPDATE %s SET %s WHERE id = ? AND revision = ?%s", c.table, set, own), args...)
 			n = touched
 			return err
 		})
@@ -116,7 +129,7 @@ func (c collection[T, K]) Update(ctx context.Context, obj *T) error {
 			return nil
 		}
 		var stored int64
-		err = one(ctx, q, []any{&stored}, fmt.Sprintf("SELECT revision FROM %s WHERE id = ?", c.table), c.bind(key))
+		err = one(ctx, q, []any{&stored}, fmt.Sprintf("SELECT revision FROM %s WHERE id = ?%s", c.table, own), append([]any{c.bind(key)}, scope...)...)
 		if err == nil {
 			err = store.ErrStale
 		}
@@ -131,7 +144,15 @@ func (c collection[T, K]) Update(ctx context.Context, obj *T) error {
 	return err
 }
 
-// values returns the values of all columns but id.
+// own returns the condition, beginning with AND, that an object is one that this view sees.
+func (c collection[T, K]) own() (string, []any) {
+	if c.subscriber == "" {
+		return "", nil
+	}
+	return " AND subscriber_id = ?", []any{c.subscriber}
+}
+
+// values returns the values of all columns but id and subscriber_id, which stay as they are.
 func (c collection[T, K]) values(obj *T) ([]any, error) {
 	kept := *obj
 	if c.doc != nil {
@@ -156,10 +177,11 @@ func (c collection[T, K]) Archive(ctx context.Context, key K, when time.Time) er
 	if !keepable(c.keyText(key)) {
 		return c.about(key, store.ErrNotFound) // nobody can have stored it
 	}
+	own, scope := c.own()
 	return c.Write(ctx, func(q Querier) error {
 		n, err := q.Exec(ctx, fmt.Sprintf(`UPDATE %s SET revision = revision + CASE WHEN archived THEN 0 ELSE 1 END,
 				updated_at = CASE WHEN archived THEN updated_at ELSE ? END, archived = TRUE
-			WHERE id = ?`, c.table), At(when), c.bind(key))
+			WHERE id = ?%s`, c.table, own), append([]any{At(when), c.bind(key)}, scope...)...)
 		if err == nil && n == 0 {
 			err = store.ErrNotFound
 		}
@@ -172,7 +194,8 @@ func (c collection[T, K]) Archive(ctx context.Context, key K, when time.Time) er
 
 func (c collection[T, K]) Find(ctx context.Context, key K) (T, error) {
 	var zero T
-	found, err := c.query(ctx, "id = ?", []any{c.bind(key)}, 1)
+	own, scope := c.own()
+	found, err := c.query(ctx, "id = ?"+own, append([]any{c.bind(key)}, scope...), 1)
 	if err == nil && len(found) == 0 {
 		err = store.ErrNotFound
 	}
@@ -196,7 +219,8 @@ func (c collection[T, K]) FindAll(ctx context.Context, keys []K) ([]T, error) {
 			values[i] = c.bind(k)
 		}
 		cond, args := c.In("id", values)
-		found, err := c.query(ctx, cond, args, len(batch))
+		own, scope := c.own()
+		found, err := c.query(ctx, cond+own, append(slices.Clone(args), scope...), len(batch))
 		if err != nil {
 			return nil, err
 		}
@@ -247,6 +271,8 @@ func (c collection[T, K]) condition(q store.Query) (string, []any, error) {
 	if !q.Archived {
 		cond = "NOT archived"
 	}
+	own, scope := c.own()
+	cond, args = cond+own, append(args, scope...)
 	if q.Text != "" {
 		if err := checkText(q.Text); err != nil {
 			return "", nil, fmt.Errorf("%w: text %q %w", store.ErrQuery, q.Text, err)
@@ -275,7 +301,7 @@ func (c collection[T, K]) condition(q store.Query) (string, []any, error) {
 
 // query reads the objects for which cond holds, ordered by identifier.
 func (c collection[T, K]) query(ctx context.Context, cond string, args []any, limit int) (out []T, err error) {
-	columns := strings.Join(append([]string{"doc", "archived", "revision", "updated_at"}, c.columns...), ", ")
+	columns := strings.Join(append([]string{"doc", "subscriber_id", "archived", "revision", "updated_at"}, c.columns...), ", ")
 	query := fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY id LIMIT ?", columns, c.table, cond)
 	args = append(slices.Clone(args), int64(limit))
 	read := func(q Querier) error {
@@ -284,7 +310,7 @@ func (c collection[T, K]) query(ctx context.Context, cond string, args []any, li
 			var obj T
 			m := c.common(&obj)
 			// The document comes first: columns win.
-			dest := []any{document{&obj}, m.archived, m.revision, Micros{m.updated}}
+			dest := []any{document{&obj}, m.subscriber, m.archived, m.revision, Micros{m.updated}}
 			if c.fields != nil {
 				dest = append(dest, c.fields(&obj)...)
 			}

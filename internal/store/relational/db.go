@@ -47,6 +47,8 @@ type DB struct {
 
 	// RolledBack, if not nil, takes what is to be done should the transaction of DB not be committed.
 	RolledBack func(undo func())
+
+	subscriber string // whose objects are seen; "": everybody's
 }
 
 // one reads the only row of a query, or returns store.ErrNotFound.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/internal/identity"
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/lorawan"
 )
@@ -49,6 +50,37 @@ func (d DB) Campaigns() store.Collection[fleet.Campaign, string] {
 	return collection[fleet.Campaign, string]{campaignKind, d}
 }
 
+// Subscribers returns the collection. Within one subscriber there is but itself.
+func (d DB) Subscribers() store.Collection[fleet.Subscriber, string] {
+	return collection[fleet.Subscriber, string]{subscriberKind, d}
+}
+
+// Users returns the collection.
+func (d DB) Users() store.Collection[identity.User, string] {
+	return collection[identity.User, string]{userKind, d}
+}
+
+// Tokens returns the collection.
+func (d DB) Tokens() store.Collection[identity.Token, string] {
+	return collection[identity.Token, string]{tokenKind, d}
+}
+
+// Jobs returns the collection.
+func (d DB) Jobs() store.Collection[store.Job, string] {
+	return collection[store.Job, string]{jobKind, d}
+}
+
+// Reports returns the collection.
+func (d DB) Reports() store.Collection[store.Report, string] {
+	return collection[store.Report, string]{reportKind, d}
+}
+
+// Within returns the collections as one subscriber sees them; "" is everybody.
+func (d DB) Within(subscriberID string) store.Objects {
+	d.subscriber = subscriberID
+	return d
+}
+
 // byEUI and byID complete a kind with what its identifier needs.
 func byEUI[T any](k kind[T, lorawan.EUI64]) *kind[T, lorawan.EUI64] {
 	k.keyText = lorawan.EUI64.String
@@ -83,7 +115,7 @@ func lines(s ...string) string { return strings.Join(s, "\n") }
 var deviceKind = byEUI(kind[fleet.Device, lorawan.EUI64]{
 	name: "device", table: "device",
 	common: func(d *fleet.Device) common {
-		return common{lines(d.Name, d.Tag, d.DevEUI.String()), d.Name, &d.Archived, &d.Revision, &d.UpdatedAt}
+		return common{lines(d.Name, d.Tag, d.DevEUI.String()), d.Name, &d.SubscriberID, &d.Archived, &d.Revision, &d.UpdatedAt}
 	},
 	key:     func(d *fleet.Device) lorawan.EUI64 { return d.DevEUI },
 	columns: []string{"tag", "profile_id", "root_key", "firmware", "firmware_changed"},
@@ -99,7 +131,7 @@ var deviceKind = byEUI(kind[fleet.Device, lorawan.EUI64]{
 var setKind = byID(kind[fleet.DeviceSet, string]{
 	name: "device set", table: "device_set",
 	common: func(s *fleet.DeviceSet) common {
-		return common{lines(s.Name, s.ID), s.Name, &s.Archived, &s.Revision, &s.UpdatedAt}
+		return common{lines(s.Name, s.ID), s.Name, &s.SubscriberID, &s.Archived, &s.Revision, &s.UpdatedAt}
 	},
 	key:    func(s *fleet.DeviceSet) string { return s.ID },
 	doc:    func(s fleet.DeviceSet) fleet.DeviceSet { s.Devices = nil; return s },
@@ -148,7 +180,7 @@ func loadMembers(ctx context.Context, d Dialect, q Querier, sets []*fleet.Device
 var groupKind = byEUI(kind[fleet.MulticastGroup, lorawan.EUI64]{
 	name: "multicast group", table: "multicast_group",
 	common: func(g *fleet.MulticastGroup) common {
-		return common{lines(g.Name, g.Tag, g.DevEUI.String(), g.McAddr.String()), g.Name, &g.Archived, &g.Revision, &g.UpdatedAt}
+		return common{lines(g.Name, g.Tag, g.DevEUI.String(), g.McAddr.String()), g.Name, &g.SubscriberID, &g.Archived, &g.Revision, &g.UpdatedAt}
 	},
 	key:     func(g *fleet.MulticastGroup) lorawan.EUI64 { return g.DevEUI },
 	columns: []string{"tag", "band", "mc_addr", "mc_key", "f_cnt_down"},
@@ -165,7 +197,7 @@ var groupKind = byEUI(kind[fleet.MulticastGroup, lorawan.EUI64]{
 var regionKind = byID(kind[fleet.Region, string]{
 	name: "region", table: "region",
 	common: func(r *fleet.Region) common {
-		return common{lines(r.Name, r.ID), r.Name, &r.Archived, &r.Revision, &r.UpdatedAt}
+		return common{lines(r.Name, r.ID), r.Name, &r.SubscriberID, &r.Archived, &r.Revision, &r.UpdatedAt}
 	},
 	key: func(r *fleet.Region) string { return r.ID },
 })
@@ -173,7 +205,7 @@ var regionKind = byID(kind[fleet.Region, string]{
 var fileKind = byID(kind[fleet.File, string]{
 	name: "file", table: "file",
 	common: func(f *fleet.File) common {
-		return common{lines(f.Name, f.ID), f.Name, &f.Archived, &f.Revision, &f.UpdatedAt}
+		return common{lines(f.Name, f.ID), f.Name, &f.SubscriberID, &f.Archived, &f.Revision, &f.UpdatedAt}
 	},
 	key:     func(f *fleet.File) string { return f.ID },
 	columns: []string{"type", "profile_id"},
@@ -184,19 +216,19 @@ var fileKind = byID(kind[fleet.File, string]{
 var profileKind = byID(kind[fleet.DeviceProfile, string]{
 	name: "device profile", table: "device_profile",
 	common: func(p *fleet.DeviceProfile) common {
-		return common{lines(p.Name, p.ProducerID, p.ModuleID, p.ID), p.Name, &p.Archived, &p.Revision, &p.UpdatedAt}
+		return common{lines(p.Name, p.ProducerID, p.ModuleID, p.ID), p.Name, &p.SubscriberID, &p.Archived, &p.Revision, &p.UpdatedAt}
 	},
 	key:     func(p *fleet.DeviceProfile) string { return p.ID },
 	columns: []string{"producer_id", "module_id", "hw_revision"},
 	fields:  func(p *fleet.DeviceProfile) []any { return []any{&p.ProducerID, &p.ModuleID, &p.HWRevision} },
 	where:   map[store.Field]filter{store.ByProducer: {cond: "producer_id = ?"}, store.ByModule: {cond: "module_id = ?"}},
-	unique:  map[string]string{"producer_id": "producer_id, module_id, hw_revision"},
+	unique:  map[string]string{"subscriber_id": "producer_id, module_id, hw_revision"},
 })
 
 var keyKind = byID(kind[fleet.SmartDeltaKey, string]{
 	name: "smart delta key", table: "smart_delta_key",
 	common: func(k *fleet.SmartDeltaKey) common {
-		return common{lines(k.Name, k.ID), k.Name, &k.Archived, &k.Revision, &k.UpdatedAt}
+		return common{lines(k.Name, k.ID), k.Name, &k.SubscriberID, &k.Archived, &k.Revision, &k.UpdatedAt}
 	},
 	key:     func(k *fleet.SmartDeltaKey) string { return k.ID },
 	columns: []string{"private_key"},
@@ -206,7 +238,7 @@ var keyKind = byID(kind[fleet.SmartDeltaKey, string]{
 var campaignKind = byID(kind[fleet.Campaign, string]{
 	name: "campaign", table: "campaign",
 	common: func(c *fleet.Campaign) common {
-		return common{lines(c.Name, c.ID), c.Name, &c.Archived, &c.Revision, &c.LastChanged}
+		return common{lines(c.Name, c.ID), c.Name, &c.SubscriberID, &c.Archived, &c.Revision, &c.LastChanged}
 	},
 	key:     func(c *fleet.Campaign) string { return c.ID },
 	columns: []string{"type", "status", "status_reason", "paused", "started", "ended"},
@@ -214,4 +246,72 @@ var campaignKind = byID(kind[fleet.Campaign, string]{
 		return []any{Text{&c.Type}, Text{&c.Status}, &c.StatusReason, &c.Paused, Micros{&c.Started}, Micros{&c.Ended}}
 	},
 	where: map[store.Field]filter{store.ByType: {cond: "type = ?"}, store.ByStatus: {cond: "status = ?"}},
+})
+
+var subscriberKind = byID(kind[fleet.Subscriber, string]{
+	name: "subscriber", table: "subscriber",
+	common: func(s *fleet.Subscriber) common {
+		return common{lines(s.Name, s.ID), s.Name, &s.ID, &s.Archived, &s.Revision, &s.UpdatedAt}
+	},
+	key:     func(s *fleet.Subscriber) string { return s.ID },
+	columns: []string{"as_key"},
+	fields:  func(s *fleet.Subscriber) []any { return []any{&s.ASKey} },
+})
+
+var userKind = byID(kind[identity.User, string]{
+	name: "user", table: "account", shared: true,
+	common: func(u *identity.User) common {
+		return common{lines(u.Login, u.Name, u.ID), u.Name, &u.SubscriberID, &u.Archived, &u.Revision, &u.UpdatedAt}
+	},
+	key:     func(u *identity.User) string { return u.ID },
+	columns: []string{"login", "role", "password_hash", "oidc_subject"},
+	fields: func(u *identity.User) []any {
+		return []any{&u.Login, Text{&u.Role}, &u.PasswordHash, &u.OIDCSubject}
+	},
+	where: map[store.Field]filter{
+		store.ByLogin: {cond: "login = ?"}, store.ByRole: {cond: "role = ?"}, store.ByOIDCSubject: {cond: "oidc_subject = ?"},
+		store.BySubscriber: {cond: "subscriber_id = ?"},
+	},
+	unique: map[string]string{"login": "login", "oidc_subject": "oidc_subject"},
+})
+
+var tokenKind = byID(kind[identity.Token, string]{
+	name: "token", table: "token", shared: true,
+	common: func(t *identity.Token) common {
+		return common{lines(t.Name, t.ID), t.Name, &t.SubscriberID, &t.Archived, &t.Revision, &t.UpdatedAt}
+	},
+	key:     func(t *identity.Token) string { return t.ID },
+	columns: []string{"digest", "user_id", "kind", "expires_at"},
+	fields: func(t *identity.Token) []any {
+		return []any{&t.Digest, &t.UserID, Text{&t.Kind}, Micros{&t.ExpiresAt}}
+	},
+	where: map[store.Field]filter{
+		store.ByDigest: {cond: "digest = ?"}, store.ByUser: {cond: "user_id = ?"}, store.ByKind: {cond: "kind = ?"},
+	},
+	unique: map[string]string{"digest": "digest"},
+})
+
+var jobKind = byID(kind[store.Job, string]{
+	name: "job", table: "job", shared: true,
+	common: func(j *store.Job) common {
+		return common{lines(j.Kind, j.ID), j.Kind, &j.SubscriberID, &j.Archived, &j.Revision, &j.UpdatedAt}
+	},
+	key:     func(j *store.Job) string { return j.ID },
+	columns: []string{"kind", "state", "due_at", "lease_until"},
+	fields: func(j *store.Job) []any {
+		return []any{&j.Kind, Text{&j.State}, Micros{&j.DueAt}, Micros{&j.LeaseUntil}}
+	},
+	where: map[store.Field]filter{store.ByKind: {cond: "kind = ?"}, store.ByState: {cond: "state = ?"}},
+})
+
+var reportKind = byID(kind[store.Report, string]{
+	name: "report", table: "report", shared: true,
+	common: func(r *store.Report) common {
+		return common{lines(r.Kind, r.Month, r.ID), r.Kind + " " + r.Month, &r.SubscriberID, &r.Archived, &r.Revision, &r.UpdatedAt}
+	},
+	key:     func(r *store.Report) string { return r.ID },
+	columns: []string{"kind", "month"},
+	fields:  func(r *store.Report) []any { return []any{&r.Kind, &r.Month} },
+	where:   map[store.Field]filter{store.ByKind: {cond: "kind = ?"}, store.ByMonth: {cond: "month = ?"}},
+	unique:  map[string]string{"month": "month, kind"},
 })

@@ -2,41 +2,34 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"strings"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
-	"github.com/starling-fuota/starling/fleet"
-	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/internal/store/relational"
-	"github.com/starling-fuota/starling/lorawan"
 )
 
-// objects are the collections over one querier: the whole store, or one transaction.
-type objects struct {
-	read  querier
-	write func(context.Context, func(querier) error) error
-}
+var dialect = relational.Dialect{Max: "MAX", Position: "instr", In: in, Taken: taken}
 
-// db returns what the engines have in common, over this one.
-func (o objects) db() relational.DB {
+// database returns what the engines have in common, over the whole file.
+func (s *Store) database() relational.DB {
 	return relational.DB{
-		Dialect: relational.Dialect{Max: "MAX", Position: "instr", In: in, Taken: taken},
-		Reader:  queries{o.read},
+		Dialect: dialect, Reader: queries{s.reader},
 		View: func(ctx context.Context, f func(relational.Querier) error) error {
-			db, ok := o.read.(*sql.DB)
-			if !ok {
-				return f(queries{o.read}) // a transaction is a view already
-			}
-			return (&Store{reader: db}).snapshot(ctx, func(q querier) error { return f(queries{q}) })
+			return s.snapshot(ctx, func(q querier) error { return f(queries{q}) })
 		},
 		Write: func(ctx context.Context, f func(relational.Querier) error) error {
-			return o.write(ctx, func(q querier) error { return f(queries{q}) })
+			return s.transact(ctx, func(q querier) error { return f(queries{q}) })
 		},
 	}
+}
+
+// inside returns the same over one transaction, which is a view already.
+func inside(q querier) relational.DB {
+	here := func(_ context.Context, f func(relational.Querier) error) error { return f(queries{q}) }
+	return relational.DB{Dialect: dialect, Reader: queries{q}, View: here, Write: here}
 }
 
 func in(column string, values []any) (string, []any) {
@@ -98,23 +91,3 @@ func (q queries) ExecAll(ctx context.Context, query string, n int, args func(int
 
 // Guard has nothing to do: a statement that fails leaves the transaction as it was.
 func (q queries) Guard(_ context.Context, f func(relational.Querier) error) error { return f(q) }
-
-func (o objects) Devices() store.Collection[fleet.Device, lorawan.EUI64] { return o.db().Devices() }
-
-func (o objects) DeviceSets() store.Collection[fleet.DeviceSet, string] { return o.db().DeviceSets() }
-
-func (o objects) Groups() store.Collection[fleet.MulticastGroup, lorawan.EUI64] {
-	return o.db().Groups()
-}
-
-func (o objects) Regions() store.Collection[fleet.Region, string] { return o.db().Regions() }
-
-func (o objects) Files() store.Collection[fleet.File, string] { return o.db().Files() }
-
-func (o objects) Profiles() store.Collection[fleet.DeviceProfile, string] { return o.db().Profiles() }
-
-func (o objects) SmartDeltaKeys() store.Collection[fleet.SmartDeltaKey, string] {
-	return o.db().SmartDeltaKeys()
-}
-
-func (o objects) Campaigns() store.Collection[fleet.Campaign, string] { return o.db().Campaigns() }

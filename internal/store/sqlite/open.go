@@ -15,6 +15,7 @@ import (
 	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
 
 	"github.com/starling-fuota/starling/internal/store"
+	"github.com/starling-fuota/starling/internal/store/relational"
 )
 
 //go:embed migrations/*.sql
@@ -22,7 +23,7 @@ var migrations embed.FS
 
 // Store is a store.Store in one SQLite file.
 type Store struct {
-	objects
+	relational.DB
 	writer, reader *sql.DB
 	lock           *os.File // beside the database, see Open
 }
@@ -89,8 +90,8 @@ func Open(ctx context.Context, path string, opts ...Option) (_ *Store, err error
 		return nil, err
 	}
 	s := &Store{writer: writer, reader: reader, lock: locked}
-	s.objects = objects{read: reader, write: s.transact}
-	if err := s.dropAbandonedUploads(ctx); err != nil {
+	s.DB = s.database()
+	if err := s.DropAbandonedUploads(ctx); err != nil {
 		return nil, errors.Join(err, reader.Close())
 	}
 	return s, nil
@@ -156,7 +157,7 @@ func (s *Store) Close() error {
 // Tx runs f in one transaction; see store.Store.
 func (s *Store) Tx(ctx context.Context, f func(store.Objects) error) error {
 	return s.transact(ctx, func(q querier) error {
-		return f(objects{read: q, write: func(_ context.Context, g func(querier) error) error { return g(q) }})
+		return f(inside(q))
 	})
 }
 

@@ -14,7 +14,7 @@ import (
 // CreateRun makes a configured campaign RUNNING and stores its run.
 func (s *Store) CreateRun(ctx context.Context, run store.Run) error {
 	return relational.AboutRun(run.CampaignID, s.transact(ctx, func(q querier) error {
-		if err := s.db().Start(ctx, queries{q}, run); err != nil {
+		if err := s.Start(ctx, queries{q}, run); err != nil {
 			return err
 		}
 		if err := saveRows(ctx, q, "run_device", run.CampaignID, relational.FirstRows(run.Devices, run)); err != nil {

@@ -1,0 +1,169 @@
+-- +goose Up
+
+-- Every object belongs to a subscriber. What was there before belongs to the first one.
+ALTER TABLE smart_delta_key ADD COLUMN subscriber_id TEXT NOT NULL DEFAULT 'default';
+ALTER TABLE device_profile ADD COLUMN subscriber_id TEXT NOT NULL DEFAULT 'default';
+ALTER TABLE device ADD COLUMN subscriber_id TEXT NOT NULL DEFAULT 'default';
+ALTER TABLE device_set ADD COLUMN subscriber_id TEXT NOT NULL DEFAULT 'default';
+ALTER TABLE multicast_group ADD COLUMN subscriber_id TEXT NOT NULL DEFAULT 'default';
+ALTER TABLE region ADD COLUMN subscriber_id TEXT NOT NULL DEFAULT 'default';
+ALTER TABLE file ADD COLUMN subscriber_id TEXT NOT NULL DEFAULT 'default';
+ALTER TABLE campaign ADD COLUMN subscriber_id TEXT NOT NULL DEFAULT 'default';
+
+-- The hardware of a device profile is unique among those of its subscriber.
+DROP INDEX device_profile_triplet;
+CREATE UNIQUE INDEX device_profile_triplet ON device_profile (subscriber_id, producer_id, module_id, hw_revision) WHERE archived = 0;
+
+CREATE TABLE subscriber (
+    id            TEXT PRIMARY KEY,
+    subscriber_id TEXT NOT NULL,
+    doc           TEXT NOT NULL,
+    search        TEXT NOT NULL,
+    name          TEXT NOT NULL,
+    archived      INTEGER NOT NULL,
+    revision      INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL,
+    as_key        BLOB NOT NULL
+) STRICT;
+INSERT INTO subscriber (id, subscriber_id, doc, search, name, archived, revision, updated_at, as_key)
+    VALUES ('default', 'default', '{"id":"default","name":"Default"}', 'default', 'Default', 0, 1, 0, x'');
+
+-- People. The table is not called "user": PostgreSQL has a word of that name. No subscriber
+-- means that somebody serves all of them.
+CREATE TABLE account (
+    id            TEXT PRIMARY KEY,
+    subscriber_id TEXT NOT NULL,
+    doc           TEXT NOT NULL,
+    search        TEXT NOT NULL,
+    name          TEXT NOT NULL,
+    archived      INTEGER NOT NULL,
+    revision      INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL,
+    login         TEXT NOT NULL,
+    role          TEXT NOT NULL,
+    password_hash TEXT NOT NULL,
+    oidc_subject  TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX account_login ON account (login);
+CREATE UNIQUE INDEX account_oidc_subject ON account (oidc_subject) WHERE oidc_subject <> '';
+
+-- What people and programs show to be let in; only a digest of it is kept.
+CREATE TABLE token (
+    id            TEXT PRIMARY KEY,
+    subscriber_id TEXT NOT NULL,
+    doc           TEXT NOT NULL,
+    search        TEXT NOT NULL,
+    name          TEXT NOT NULL,
+    archived      INTEGER NOT NULL,
+    revision      INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL,
+    digest        TEXT NOT NULL,
+    user_id       TEXT NOT NULL,
+    kind          TEXT NOT NULL,
+    expires_at    INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX token_digest ON token (digest);
+CREATE INDEX token_user_id ON token (user_id);
+
+-- Work that outlives the request that asked for it.
+CREATE TABLE job (
+    id            TEXT PRIMARY KEY,
+    subscriber_id TEXT NOT NULL,
+    doc           TEXT NOT NULL,
+    search        TEXT NOT NULL,
+    name          TEXT NOT NULL,
+    archived      INTEGER NOT NULL,
+    revision      INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL,
+    kind          TEXT NOT NULL,
+    state         TEXT NOT NULL,
+    due_at        INTEGER NOT NULL,
+    lease_until   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX job_state ON job (state, due_at);
+
+CREATE TABLE report (
+    id            TEXT PRIMARY KEY,
+    subscriber_id TEXT NOT NULL,
+    doc           TEXT NOT NULL,
+    search        TEXT NOT NULL,
+    name          TEXT NOT NULL,
+    archived      INTEGER NOT NULL,
+    revision      INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL,
+    kind          TEXT NOT NULL,
+    month         TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX report_month ON report (month, kind, subscriber_id) WHERE archived = 0;
+
+-- Who did what. Entries are appended and stay as they are.
+CREATE TABLE audit (
+    seq           INTEGER PRIMARY KEY AUTOINCREMENT,
+    at            INTEGER NOT NULL,
+    subscriber_id TEXT NOT NULL,
+    user_id       TEXT NOT NULL,
+    login         TEXT NOT NULL,
+    token_id      TEXT NOT NULL,
+    address       TEXT NOT NULL,
+    request_id    TEXT NOT NULL,
+    action        TEXT NOT NULL,
+    kind          TEXT NOT NULL,
+    object_id     TEXT NOT NULL,
+    changes       TEXT NOT NULL,
+    note          TEXT NOT NULL
+) STRICT;
+CREATE INDEX audit_subscriber ON audit (subscriber_id, seq);
+CREATE INDEX audit_object ON audit (kind, object_id, seq);
+-- +goose StatementBegin
+CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is only appended to'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is only appended to'); END;
+-- +goose StatementEnd
+
+-- What devices ran. The triggers see every way in which a version changes.
+CREATE TABLE firmware_history (
+    seq         INTEGER PRIMARY KEY AUTOINCREMENT,
+    dev_eui     BLOB NOT NULL,
+    version     TEXT NOT NULL,
+    at          INTEGER NOT NULL,
+    campaign_id TEXT NOT NULL -- in which it was reported; '': outside of one
+) STRICT;
+CREATE INDEX firmware_history_device ON firmware_history (dev_eui, seq);
+INSERT INTO firmware_history (dev_eui, version, at, campaign_id) SELECT id, firmware, firmware_changed, '' FROM device WHERE firmware <> '';
+-- +goose StatementBegin
+CREATE TRIGGER device_created AFTER INSERT ON device WHEN NEW.firmware <> '' BEGIN
+    INSERT INTO firmware_history (dev_eui, version, at, campaign_id) VALUES (NEW.id, NEW.firmware, NEW.firmware_changed, '');
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER device_firmware AFTER UPDATE OF firmware ON device WHEN NEW.firmware <> '' AND NEW.firmware <> OLD.firmware BEGIN
+    INSERT INTO firmware_history (dev_eui, version, at, campaign_id)
+        VALUES (NEW.id, NEW.firmware, NEW.firmware_changed, COALESCE((SELECT c.id FROM campaign c JOIN run_device d ON d.campaign_id = c.id
+            WHERE c.status = 'RUNNING' AND d.dev_eui = NEW.id ORDER BY c.id LIMIT 1), ''));
+END;
+-- +goose StatementEnd
+
+-- Keys that seal other keys: one or more per subscriber, each wrapped under a key that is not in this database.
+CREATE TABLE data_key (
+    id            TEXT PRIMARY KEY,
+    subscriber_id TEXT NOT NULL,
+    kek_id        TEXT NOT NULL,
+    wrapped       BLOB NOT NULL,
+    created_at    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX data_key_subscriber ON data_key (subscriber_id, created_at);
+
+-- Requests that came with an Idempotency-Key, and how they were answered.
+CREATE TABLE claim (
+    subscriber_id TEXT NOT NULL,
+    user_id       TEXT NOT NULL,
+    key           TEXT NOT NULL,
+    operation     TEXT NOT NULL,
+    request_hash  BLOB NOT NULL, -- none: still being answered
+    status        INTEGER NOT NULL,
+    answer        BLOB NOT NULL, -- sealed
+    at            INTEGER NOT NULL,
+    PRIMARY KEY (subscriber_id, user_id, key)
+) STRICT;
+CREATE INDEX claim_at ON claim (at);
