@@ -10,8 +10,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"github.com/alecthomas/kong"
 )
 
 // Campaigns are the commands for campaigns.
@@ -22,7 +20,7 @@ type Campaigns struct {
 // Campaign is "campaign".
 type Campaign struct {
 	Connection
-	List     List                   `cmd:"" help:"List campaigns. Filters: name, id, type, status."`
+	List     List                   `cmd:"" help:"List campaigns."`
 	Show     Show                   `cmd:"" help:"Show the settings of a campaign."`
 	Create   Create[campaignFields] `cmd:"" help:"Create a campaign."`
 	Update   Update[campaignFields] `cmd:"" help:"Change a campaign, until it is started."`
@@ -37,12 +35,20 @@ type Campaign struct {
 	Groups   campaignGroups         `cmd:"" help:"List the multicast groups of a started campaign."`
 	Timeline campaignTimeline       `cmd:"" help:"List what happened in a campaign."`
 	Watch    watch                  `cmd:"" help:"Follow a campaign until it ends."`
+	Export   exportList             `cmd:"" help:"Write all campaigns as a table."`
+	Bulk     Bulk[campaignFields]   `cmd:"" help:"Archive, restore or change many campaigns."`
 }
 
-// AfterApply tells the commands below what they are about.
-func (x *Campaign) AfterApply(k *kong.Context) error {
+func (*Campaign) noun() *noun {
+	return &noun{path: "campaigns", filters: "name, id, type, status", guarded: true,
+		columns: columns{"id", "name", "type", "status", "paused", "created", "started", "ended"},
+		wide:    append(columns{"file_id", "device_sets", "regions", "max_duration_s", "success_threshold", "description"}, stamps...)}
+}
+
+// AfterApply tells the orders what they order.
+func (x *Campaign) AfterApply() error {
 	x.Start.action, x.Stop.action, x.Pause.action, x.Resume.action = "start", "stop", "pause", "resume"
-	return x.bind(k, &noun{"campaigns", columns{"id", "name", "type", "status", "paused", "created", "started", "ended"}})
+	return nil
 }
 
 type campaignFields struct {
@@ -50,9 +56,9 @@ type campaignFields struct {
 	Name             *string    `json:"name,omitempty" help:"For people."`
 	Description      *string    `json:"description,omitempty" help:"For people, longer."`
 	Type             *string    `json:"type,omitempty" help:"FOTA, BINARY or MCGROUP."`
-	DeviceSets       []string   `json:"device_sets,omitempty" name:"set" help:"Identifiers of device sets."`
-	Regions          []string   `json:"regions,omitempty" name:"region" help:"Identifiers of regions."`
-	FileID           *string    `json:"file_id,omitempty" name:"file" help:"Identifier of the file."`
+	DeviceSets       []string   `json:"device_sets,omitempty" name:"set" complete:"device-sets" help:"Identifiers of device sets."`
+	Regions          []string   `json:"regions,omitempty" name:"region" complete:"regions" help:"Identifiers of regions."`
+	FileID           *string    `json:"file_id,omitempty" name:"file" complete:"files" help:"Identifier of the file."`
 	RebootAt         *time.Time `json:"reboot_at,omitempty" placeholder:"TIME" help:"When devices reboot, such as 2026-03-01T02:00:00Z; none: at once."`
 	SessionStart     *time.Time `json:"session_start,omitempty" placeholder:"TIME" help:"When the multicast session starts; none: computed."`
 	MaxDuration      *seconds   `json:"max_duration_s,omitempty" placeholder:"TIME" help:"When it ends at the latest, such as 72h after its start; devices are back in class A by then."`
@@ -62,7 +68,7 @@ type campaignFields struct {
 }
 
 type copyCampaign struct {
-	ID   string `arg:"" help:"Identifier."`
+	ID   string `arg:"" complete:"ids" help:"Identifier."`
 	Name string `help:"Name of the new campaign; none: the same."`
 }
 
@@ -81,7 +87,7 @@ func (cp *copyCampaign) Run(ctx context.Context, c *Client, n *noun, std *Stream
 }
 
 type order struct {
-	ID     string `arg:"" help:"Identifier."`
+	ID     string `arg:"" complete:"ids" help:"Identifier."`
 	Wait   bool   `help:"Follow the campaign until it ends."`
 	action string
 }
@@ -99,7 +105,7 @@ func (o *order) Run(ctx context.Context, c *Client, n *noun, std *Streams) error
 }
 
 type campaignProgress struct {
-	ID string `arg:"" help:"Identifier."`
+	ID string `arg:"" complete:"ids" help:"Identifier."`
 }
 
 // Run writes the stages and how many devices are where.
@@ -129,7 +135,7 @@ func (p *campaignProgress) Run(ctx context.Context, c *Client, n *noun, std *Str
 }
 
 type campaignDevices struct {
-	ID      string `arg:"" help:"Identifier."`
+	ID      string `arg:"" complete:"ids" help:"Identifier."`
 	Stage   string `help:"Only those in this stage."`
 	Outcome string `help:"Only those with this outcome."`
 	Reason  string `help:"Only those with this reason."`
@@ -146,7 +152,7 @@ func (d *campaignDevices) Run(ctx context.Context, c *Client, n *noun, std *Stre
 }
 
 type campaignGroups struct {
-	ID string `arg:"" help:"Identifier."`
+	ID string `arg:"" complete:"ids" help:"Identifier."`
 }
 
 // Run writes the groups, which are few.
@@ -165,7 +171,7 @@ func (g *campaignGroups) Run(ctx context.Context, c *Client, n *noun, std *Strea
 }
 
 type campaignTimeline struct {
-	ID     string `arg:"" help:"Identifier."`
+	ID     string `arg:"" complete:"ids" help:"Identifier."`
 	Device string `help:"Only what is about this DevEUI."`
 }
 
@@ -201,7 +207,7 @@ func (t *campaignTimeline) Run(ctx context.Context, c *Client, n *noun, std *Str
 var timelineColumns = columns{"seq", "at", "code", "dev_eui", "group", "text"}
 
 type watch struct {
-	ID string `arg:"" help:"Identifier."`
+	ID string `arg:"" complete:"ids" help:"Identifier."`
 }
 
 // reconnectAfter is how long watch waits before it tries again.
@@ -225,7 +231,7 @@ func (w *watch) Run(ctx context.Context, c *Client, std *Streams) error {
 		case follow.status == "SUCCEEDED":
 			return nil
 		case follow.status == "FAILED" || follow.status == "STOPPED":
-			return fmt.Errorf("%w: it is %s", ErrUnsuccessful, follow.status)
+			return fmt.Errorf("%w: the campaign is %s", ErrUnsuccessful, follow.status)
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.As(err, &p):

@@ -82,6 +82,7 @@ type result struct {
 func (w *world) runIn(ctx context.Context, in string, args ...string) result {
 	w.Helper()
 	w.Setenv("STARLING_SERVER", w.url)
+	w.Setenv("STARLING_CONFIG", filepath.Join(w.dir, "config.yaml"))
 	var out, errs bytes.Buffer
 	code := cli.Run(ctx, &grammar{}, args, cli.Streams{In: strings.NewReader(in), Out: &out, Err: &errs})
 	return result{code, out.String(), errs.String()}

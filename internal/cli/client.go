@@ -10,34 +10,19 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
-	"time"
 
-	"github.com/alecthomas/kong"
+	"github.com/google/uuid"
 )
-
-// Connection holds the flags of every command that talks to a server.
-type Connection struct {
-	Server    string        `default:"http://127.0.0.1:8080" env:"STARLING_SERVER" placeholder:"URL" help:"Server to talk to (${env})."`
-	Output    string        `short:"o" default:"table" enum:"table,json,yaml,csv,id" help:"Form of the data: ${enum}. id is the identifier alone, for scripts."`
-	NoHeaders bool          `help:"Leave the column names out of tables and CSV."`
-	Timeout   time.Duration `default:"30s" help:"Give up after this time; 0: never. Watching is not limited."`
-}
-
-// bind makes the client and the noun known to the command's Run.
-func (c Connection) bind(k *kong.Context, n *noun) error {
-	base, err := url.Parse(c.Server)
-	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return fmt.Errorf("--server: %q is no address, use a URL such as http://127.0.0.1:8080", c.Server)
-	}
-	k.Bind(&Client{Connection: c, base: base.JoinPath("/api/v1")}, n)
-	return nil
-}
 
 // Client talks to one server.
 type Client struct {
 	Connection
-	base *url.URL
+	to       Context // with flags and environment laid over it
+	base     *url.URL
+	http     *http.Client
+	messages io.Writer
 }
 
 // Problem is an error that the server answered (RFC 9457).
@@ -48,6 +33,8 @@ type Problem struct {
 	Detail    string         `json:"detail"`
 	RequestID string         `json:"request_id"`
 	Errors    []ProblemField `json:"errors"`
+
+	advice string // of this program
 }
 
 // ProblemField is one thing that is wrong with a request.
@@ -75,24 +62,49 @@ func (p *Problem) Error() string {
 	return p.Title + ": " + p.Detail
 }
 
+// Headers that this client sends beside the usual ones.
+const (
+	idempotencyKey   = "Idempotency-Key"
+	subscriberHeader = "Starling-Subscriber"
+)
+
+// maxProblem bounds how much of an error is read.
+const maxProblem = 1 << 20
+
 // request makes a request to a path below /api/v1.
 func (c *Client) request(ctx context.Context, method string, query url.Values, body io.Reader, path ...string) (*http.Request, error) {
+	escaped := make([]string, len(path))
 	for i, p := range path {
-		path[i] = url.PathEscape(p)
+		escaped[i] = url.PathEscape(p)
 	}
-	u := c.base.JoinPath(path...)
+	u := c.base.JoinPath(escaped...)
 	u.RawQuery = query.Encode()
-	return http.NewRequestWithContext(ctx, method, u.String(), body)
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
+	if err != nil {
+		return nil, err
+	}
+	if c.to.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.to.Token)
+	}
+	if c.to.Subscriber != "" {
+		req.Header.Set(subscriberHeader, c.to.Subscriber)
+	}
+	if method == http.MethodPost {
+		req.Header.Set(idempotencyKey, uuid.NewString())
+	}
+	return req, nil
 }
 
-// send sends a request and returns the answer, or the problem that the server has with
-// it. The caller closes the body.
-func (c *Client) send(req *http.Request) (*http.Response, error) {
-	res, err := http.DefaultClient.Do(req)
+// send sends a request and returns the answer, whose body comes as it is read, or the
+// problem that the server has with the request. The caller closes the body.
+func (c *Client) send(req *http.Request) (*http.Response, error) { return c.answer(req, false) }
+
+func (c *Client) answer(req *http.Request, whole bool) (*http.Response, error) {
+	res, err := c.persist(req, whole)
 	var refused *net.OpError
 	switch {
 	case errors.As(err, &refused) && refused.Op == "dial":
-		return nil, fmt.Errorf("no server answers at %s: start one with \"starling serve\", or name another with --server: %w", c.Server, err)
+		return nil, fmt.Errorf("no server answers at %s: start one with \"starling serve\", or name another with --server: %w", c.to.Server, err)
 	case err != nil:
 		return nil, err
 	case res.StatusCode < 300:
@@ -100,46 +112,82 @@ func (c *Client) send(req *http.Request) (*http.Response, error) {
 	}
 	defer func() { _ = res.Body.Close() }()
 	p := &Problem{}
-	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(p); err != nil || p.Status != res.StatusCode {
+	if err := json.NewDecoder(io.LimitReader(res.Body, maxProblem)).Decode(p); err != nil || p.Status != res.StatusCode {
 		// Whoever answers here, it is not Starling.
 		p = &Problem{Title: "unexpected answer " + res.Status, Status: res.StatusCode, Detail: "is --server right?"}
+	}
+	if p.Status == http.StatusUnauthorized {
+		p.advice = c.loginAdvice()
+	}
+	if wait, ok := retryAfter(res.Header); ok {
+		p.advice = fmt.Sprintf("Try again in %s.", wait)
 	}
 	return nil, p
 }
 
-// call sends JSON and returns the JSON of the answer.
-func (c *Client) call(ctx context.Context, method string, query url.Values, body any, path ...string) (json.RawMessage, error) {
-	return c.callIf(ctx, method, 0, query, body, path...)
+// loginAdvice says how to become somebody.
+func (c *Client) loginAdvice() string {
+	login := "starling login"
+	if c.to.Name != "" {
+		login += " --context " + c.to.Name
+	}
+	if c.Server != "" {
+		login += " --server " + c.Server
+	}
+	if c.to.Token == "" {
+		return fmt.Sprintf("There is no token for %s: use %q, or set %s.", c.to.Server, login, tokenVariable)
+	}
+	return fmt.Sprintf("The token is not, or no longer, valid: use %q, or set %s to another.", login, tokenVariable)
 }
 
-// callIf is call for an object that must still have a revision; 0: any.
-func (c *Client) callIf(ctx context.Context, method string, revision int64, query url.Values, body any, path ...string) (json.RawMessage, error) {
+// call sends JSON and returns the JSON of the answer.
+func (c *Client) call(ctx context.Context, method string, query url.Values, body any, path ...string) (json.RawMessage, error) {
+	raw, _, err := c.callIf(ctx, method, "", query, body, path...)
+	return raw, err
+}
+
+// callIf is call for an object that must still have an ETag; "": any. It returns the ETag
+// of the answer too.
+func (c *Client) callIf(ctx context.Context, method, etag string, query url.Values, body any, path ...string) (raw json.RawMessage, now string, err error) {
 	ctx, cancel := c.limit(ctx)
 	defer cancel()
 	var r io.Reader
 	if body != nil {
 		b, err := json.Marshal(body)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		r = bytes.NewReader(b)
 	}
 	req, err := c.request(ctx, method, query, r, path...)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if revision > 0 {
-		req.Header.Set("If-Match", fmt.Sprintf("%q", fmt.Sprint(revision)))
+	if etag != "" {
+		req.Header.Set("If-Match", etag)
 	}
-	res, err := c.send(req)
+	res, err := c.answer(req, true)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	defer func() { _ = res.Body.Close() }()
-	return io.ReadAll(res.Body)
+	raw, err = io.ReadAll(res.Body)
+	return raw, res.Header.Get("ETag"), err
+}
+
+// current reads an object and its ETag.
+func (c *Client) current(ctx context.Context, path ...string) (json.RawMessage, string, error) {
+	return c.callIf(ctx, http.MethodGet, "", nil, nil, path...)
+}
+
+// etagOf returns the ETag of a revision; 0: none.
+func etagOf(revision int64) string {
+	if revision == 0 {
+		return ""
+	}
+	return strconv.Quote(strconv.FormatInt(revision, 10))
 }
 
 // limit applies --timeout.

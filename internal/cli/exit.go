@@ -26,8 +26,14 @@ var ErrUsage = errors.New("usage")
 // ErrInvalid means that something was given that cannot be worked with; the text says what to do.
 var ErrInvalid = errors.New("invalid")
 
-// ErrUnsuccessful means that a campaign that was waited for ended as FAILED or STOPPED.
-var ErrUnsuccessful = errors.New("the campaign ended without success")
+// ErrNotFound means that there is no such thing, here and not at the server.
+var ErrNotFound = errors.New("not found")
+
+// ErrConflict means that something is in the way; the text says what.
+var ErrConflict = errors.New("conflict")
+
+// ErrUnsuccessful means that a campaign or job that was waited for ended without success.
+var ErrUnsuccessful = errors.New("it ended without success")
 
 // exitCode returns the exit code for what a command returned.
 func exitCode(ctx context.Context, err error) int {
@@ -39,6 +45,10 @@ func exitCode(ctx context.Context, err error) int {
 		return ExitUsage
 	case errors.Is(err, ErrInvalid):
 		return ExitInvalid
+	case errors.Is(err, ErrNotFound):
+		return ExitNotFound
+	case errors.Is(err, ErrConflict):
+		return ExitConflict
 	case errors.Is(err, ErrUnsuccessful):
 		return ExitUnsuccess
 	case errors.Is(err, context.DeadlineExceeded):
@@ -51,7 +61,7 @@ func exitCode(ctx context.Context, err error) int {
 	switch p.Status {
 	case http.StatusNotFound:
 		return ExitNotFound
-	case http.StatusConflict, http.StatusPreconditionFailed:
+	case http.StatusConflict, http.StatusPreconditionFailed, http.StatusPreconditionRequired:
 		return ExitConflict
 	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType:
 		return ExitInvalid

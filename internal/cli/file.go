@@ -9,25 +9,26 @@ import (
 	"io"
 	"net/http"
 	"os"
-
-	"github.com/alecthomas/kong"
 )
 
 // File is "file".
 type File struct {
 	Connection
-	List     List               `cmd:"" help:"List files. Filters: name, id, type, profile_id."`
+	List     List               `cmd:"" help:"List files."`
 	Show     Show               `cmd:"" help:"Show a file."`
 	Create   createFile         `cmd:"" help:"Create a file and upload its content."`
 	Update   Update[fileFields] `cmd:"" help:"Change what is known about a file."`
 	Upload   upload             `cmd:"" help:"Give a file its content, once."`
 	Download download           `cmd:"" help:"Get the content of a file."`
 	Archive  Archive            `cmd:"" help:"Take files out of the lists."`
+	Export   exportList         `cmd:"" help:"Write what is known about all files as a table."`
+	Bulk     Bulk[fileFields]   `cmd:"" help:"Archive, restore or change many files."`
 }
 
-// AfterApply tells the commands below what they are about.
-func (f *File) AfterApply(k *kong.Context) error {
-	return f.bind(k, &noun{"files", columns{"id", "name", "type", "version", "base_version", "size", "profile_id", "uploaded_at"}})
+func (*File) noun() *noun {
+	return &noun{path: "files", filters: "name, id, type, profile_id",
+		columns: columns{"id", "name", "type", "version", "base_version", "size", "profile_id", "uploaded_at"},
+		wide:    append(columns{"sha256", "descriptor", "library", "smart_delta_key_id", "description"}, stamps...)}
 }
 
 type fileFields struct {
@@ -37,17 +38,18 @@ type fileFields struct {
 	Type                *string  `json:"type,omitempty" help:"binary, firmware or delta."`
 	BaseVersion         *string  `json:"base_version,omitempty" help:"Delta: what the device must run."`
 	Version             *string  `json:"version,omitempty" help:"What the device runs afterwards."`
-	ProfileID           *string  `json:"profile_id,omitempty" name:"profile" help:"Identifier of the device profile."`
+	ProfileID           *string  `json:"profile_id,omitempty" name:"profile" complete:"device-profiles" help:"Identifier of the device profile."`
 	Library             *string  `json:"library,omitempty" help:"smart_delta or other."`
-	SmartDeltaKeyID     *string  `json:"smart_delta_key_id,omitempty" name:"key" help:"Identifier of the smart delta key."`
+	SmartDeltaKeyID     *string  `json:"smart_delta_key_id,omitempty" name:"key" complete:"smart-delta-keys" help:"Identifier of the smart delta key."`
 	TimeTolerance       *seconds `json:"time_tolerance_s,omitempty" placeholder:"TIME" help:"Clock drift to allow for; 0: the profile's."`
 	DefaultUplinkPeriod *seconds `json:"default_uplink_period_s,omitempty" name:"uplink-period" placeholder:"TIME" help:"Time between uplinks; 0: the profile's."`
 	Descriptor          *string  `json:"descriptor,omitempty" help:"8 hexadecimal digits; none: made from the version."`
 }
 
 type createFile struct {
-	Content string     `arg:"" optional:"" help:"File to upload; none: metadata only."`
+	Content string     `arg:"" optional:"" complete:"file" help:"File to upload; none: metadata only."`
 	Fields  fileFields `embed:""`
+	DryRun  bool       `help:"Show what would be sent, and send nothing."`
 	From
 }
 
@@ -59,9 +61,12 @@ func (cr *createFile) Run(ctx context.Context, c *Client, n *noun, std *Streams)
 			return fmt.Errorf("%w: %w", ErrUsage, err)
 		}
 	}
-	body, err := cr.body(std, cr.Fields)
+	body, err := cr.body(ctx, std, cr.Fields)
 	if err != nil {
 		return err
+	}
+	if cr.DryRun {
+		return c.wouldSend(std, body)
 	}
 	raw, err := c.call(ctx, "POST", nil, body, n.path)
 	if err != nil {
@@ -74,7 +79,7 @@ func (cr *createFile) Run(ctx context.Context, c *Client, n *noun, std *Streams)
 		if err := json.Unmarshal(raw, &made); err != nil {
 			return err
 		}
-		if raw, err = c.upload(ctx, made.ID, cr.Content); err != nil {
+		if raw, err = c.upload(ctx, std, made.ID, cr.Content); err != nil {
 			return fmt.Errorf("the file is there, but without its content; repeat \"starling file upload %s %s\": %w", made.ID, cr.Content, err)
 		}
 	}
@@ -82,13 +87,13 @@ func (cr *createFile) Run(ctx context.Context, c *Client, n *noun, std *Streams)
 }
 
 type upload struct {
-	ID      string `arg:"" help:"Identifier."`
-	Content string `arg:"" help:"File to upload."`
+	ID      string `arg:"" complete:"ids" help:"Identifier."`
+	Content string `arg:"" complete:"file" help:"File to upload."`
 }
 
 // Run uploads the content.
 func (u *upload) Run(ctx context.Context, c *Client, std *Streams) error {
-	raw, err := c.upload(ctx, u.ID, u.Content)
+	raw, err := c.upload(ctx, std, u.ID, u.Content)
 	if err != nil {
 		return err
 	}
@@ -96,7 +101,7 @@ func (u *upload) Run(ctx context.Context, c *Client, std *Streams) error {
 }
 
 // upload sends the content of a local file with its digest. It takes as long as it takes.
-func (c *Client) upload(ctx context.Context, id, name string) (json.RawMessage, error) {
+func (c *Client) upload(ctx context.Context, std *Streams, id, name string) (json.RawMessage, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
@@ -110,7 +115,9 @@ func (c *Client) upload(ctx context.Context, id, name string) (json.RawMessage, 
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
-	req, err := c.request(ctx, "PUT", nil, f, "files", id, "content")
+	in, done := metered(std, f, size)
+	defer done()
+	req, err := c.request(ctx, "PUT", nil, io.NopCloser(in), "files", id, "content")
 	if err != nil {
 		return nil, err
 	}
@@ -126,8 +133,8 @@ func (c *Client) upload(ctx context.Context, id, name string) (json.RawMessage, 
 }
 
 type download struct {
-	ID string `arg:"" help:"Identifier."`
-	To string `arg:"" optional:"" help:"File to write, which must not exist; none: standard output."`
+	ID string `arg:"" complete:"ids" help:"Identifier."`
+	To string `arg:"" optional:"" complete:"file" help:"File to write, which must not exist; none: standard output."`
 }
 
 // Run writes the content.

@@ -3,8 +3,6 @@ package cli
 import (
 	"context"
 	"strings"
-
-	"github.com/alecthomas/kong"
 )
 
 // Objects are the commands for everything but campaigns.
@@ -21,18 +19,23 @@ type Objects struct {
 // Device is "device".
 type Device struct {
 	Connection
-	List    List                 `cmd:"" help:"List devices. Filters: name, tag, profile_id, device_set, firmware."`
+	List    List                 `cmd:"" help:"List devices."`
 	Show    Show                 `cmd:"" help:"Show a device."`
 	Create  Create[deviceFields] `cmd:"" help:"Create a device."`
 	Update  Update[deviceFields] `cmd:"" help:"Change a device."`
 	Archive Archive              `cmd:"" help:"Take devices out of the lists."`
 	Import  importTable          `cmd:"" help:"Create and change devices as a table says."`
 	Export  exportTable          `cmd:"" help:"Write all devices as a table, without keys."`
+	Bulk    Bulk[deviceFields]   `cmd:"" help:"Archive, restore or change many devices."`
+	Keys    revealKeys           `cmd:"" help:"Reveal the keys of a device."`
+
+	FirmwareHistory firmwareHistory `cmd:"" help:"List what a device ran, and since when."`
 }
 
-// AfterApply tells the commands below what they are about.
-func (d *Device) AfterApply(k *kong.Context) error {
-	return d.bind(k, &noun{"devices", columns{"dev_eui", "name", "tag", "profile_id", "classes", "firmware", "firmware_changed"}})
+func (*Device) noun() *noun {
+	return &noun{path: "devices", filters: "name, tag, profile_id, device_set, firmware",
+		columns: columns{"dev_eui", "name", "tag", "profile_id", "classes", "firmware", "firmware_changed"},
+		wide:    append(columns{"band", "lorawan_version", "root_key_set", "packages"}, stamps...)}
 }
 
 type deviceFields struct {
@@ -41,15 +44,15 @@ type deviceFields struct {
 	Tag            *string `json:"tag,omitempty" help:"Free text to search for."`
 	Classes        *string `json:"classes,omitempty" help:"Multicast classes: B, C or B,C."`
 	LoRaWANVersion *string `json:"lorawan_version,omitempty" name:"lorawan-version" help:"1.0 or 1.1."`
-	ProfileID      *string `json:"profile_id,omitempty" name:"profile" help:"Identifier of the device profile."`
+	ProfileID      *string `json:"profile_id,omitempty" name:"profile" complete:"device-profiles" help:"Identifier of the device profile."`
 	Band           *string `json:"band,omitempty" help:"Such as EU868; none: any."`
 	Firmware       *string `json:"firmware,omitempty" help:"What it runs: X.Y.Z.P or 8 hexadecimal digits."`
-	RootKeyFile    string  `json:"-" placeholder:"FILE" help:"File with GenAppKey (1.0) or AppKey (1.1), 32 hexadecimal digits; - for standard input."`
+	RootKeyFile    string  `json:"-" placeholder:"FILE" complete:"file" help:"File with GenAppKey (1.0) or AppKey (1.1), 32 hexadecimal digits; - for standard input."`
 
 	Versions packageFlags `json:"packages,omitzero" embed:"" group:"Package versions that differ from the profile's:"`
 }
 
-func (f deviceFields) secrets(std *Streams) (map[string]string, error) {
+func (f deviceFields) secrets(_ context.Context, std *Streams) (map[string]string, error) {
 	return secret(std, "root_key", f.RootKeyFile)
 }
 
@@ -65,24 +68,26 @@ func secret(std *Streams, name, file string) (map[string]string, error) {
 // Set is "set".
 type Set struct {
 	Connection
-	List    List              `cmd:"" help:"List device sets. Filters: name, id, device."`
+	List    List              `cmd:"" help:"List device sets."`
 	Show    Show              `cmd:"" help:"Show a device set."`
 	Create  Create[setFields] `cmd:"" help:"Create a device set."`
 	Update  Update[setFields] `cmd:"" help:"Change a device set."`
 	Archive Archive           `cmd:"" help:"Take device sets out of the lists."`
 	Import  importTable       `cmd:"" help:"Create and change device sets as a table says."`
 	Export  exportTable       `cmd:"" help:"Write all device sets as a table."`
+	Bulk    Bulk[setFields]   `cmd:"" help:"Archive, restore or change many device sets."`
 
 	FromCampaign fromCampaign `cmd:"" help:"Create a device set of what became of a campaign."`
 }
 
-// AfterApply tells the commands below what they are about.
-func (s *Set) AfterApply(k *kong.Context) error {
-	return s.bind(k, &noun{"device-sets", columns{"id", "name", "device_count", "description"}})
+func (*Set) noun() *noun {
+	return &noun{path: "device-sets", filters: "name, id, device",
+		columns: columns{"id", "name", "device_count", "description"},
+		wide:    stamps}
 }
 
 type fromCampaign struct {
-	Campaign string   `arg:"" help:"Identifier of the campaign."`
+	Campaign string   `arg:"" complete:"campaigns" help:"Identifier of the campaign."`
 	Name     string   `required:"" help:"Name of the new set."`
 	Outcome  []string `default:"failed" help:"Outcomes of the devices to take: verified, failed, stopped or active."`
 }
@@ -105,24 +110,27 @@ type setFields struct {
 	noSecrets
 	Name        *string  `json:"name,omitempty" help:"For people."`
 	Description *string  `json:"description,omitempty" help:"For people, longer."`
-	Devices     []string `json:"devices,omitempty" name:"device" help:"DevEUIs; replaces the list."`
+	Devices     []string `json:"devices,omitempty" name:"device" complete:"devices" help:"DevEUIs; replaces the list."`
 }
 
 // Group is "group".
 type Group struct {
 	Connection
-	List    List                `cmd:"" help:"List multicast groups. Filters: name, tag, band, mc_addr."`
+	List    List                `cmd:"" help:"List multicast groups."`
 	Show    Show                `cmd:"" help:"Show a multicast group."`
 	Create  Create[groupFields] `cmd:"" help:"Create a multicast group."`
 	Update  Update[groupFields] `cmd:"" help:"Change a multicast group."`
 	Archive Archive             `cmd:"" help:"Take multicast groups out of the lists."`
 	Import  importTable         `cmd:"" help:"Create and change multicast groups as a table says."`
 	Export  exportTable         `cmd:"" help:"Write all multicast groups as a table, without keys."`
+	Bulk    Bulk[groupFields]   `cmd:"" help:"Archive, restore or change many multicast groups."`
+	Keys    revealKeys          `cmd:"" help:"Reveal the key of a multicast group."`
 }
 
-// AfterApply tells the commands below what they are about.
-func (g *Group) AfterApply(k *kong.Context) error {
-	return g.bind(k, &noun{"multicast-groups", columns{"dev_eui", "name", "mc_addr", "band", "session_class", "frequency", "data_rate", "redundancy", "f_cnt_down"}})
+func (*Group) noun() *noun {
+	return &noun{path: "multicast-groups", filters: "name, tag, band, mc_addr",
+		columns: columns{"dev_eui", "name", "mc_addr", "band", "session_class", "frequency", "data_rate", "redundancy", "f_cnt_down"},
+		wide:    append(columns{"tag", "ping_slot_periodicity_s", "dwell_time", "mc_key_set"}, stamps...)}
 }
 
 type groupFields struct {
@@ -138,48 +146,54 @@ type groupFields struct {
 	PingSlotPeriodicity *int    `json:"ping_slot_periodicity_s,omitempty" help:"Seconds, 1 to 128; class B only."`
 	SessionClass        *string `json:"session_class,omitempty" name:"class" help:"B or C."`
 	FCntDown            *uint32 `json:"f_cnt_down,omitempty" name:"f-cnt-down" help:"The counter that the next frame takes."`
-	McKeyFile           string  `json:"-" name:"mc-key-file" placeholder:"FILE" help:"File with McKey, 32 hexadecimal digits; - for standard input; none: a random key."`
+	McKeyFile           string  `json:"-" name:"mc-key-file" placeholder:"FILE" complete:"file" help:"File with McKey, 32 hexadecimal digits; - for standard input; none: a random key."`
 }
 
-func (f groupFields) secrets(std *Streams) (map[string]string, error) {
+func (f groupFields) secrets(_ context.Context, std *Streams) (map[string]string, error) {
 	return secret(std, "mc_key", f.McKeyFile)
 }
 
 // Region is "region".
 type Region struct {
 	Connection
-	List    List                 `cmd:"" help:"List regions. Filters: name, id."`
+	List    List                 `cmd:"" help:"List regions."`
 	Show    Show                 `cmd:"" help:"Show a region."`
 	Create  Create[regionFields] `cmd:"" help:"Create a region."`
 	Update  Update[regionFields] `cmd:"" help:"Change a region."`
 	Archive Archive              `cmd:"" help:"Take regions out of the lists."`
+	Export  exportList           `cmd:"" help:"Write all regions as a table."`
+	Bulk    Bulk[regionFields]   `cmd:"" help:"Archive, restore or change many regions."`
 }
 
-// AfterApply tells the commands below what they are about.
-func (r *Region) AfterApply(k *kong.Context) error {
-	return r.bind(k, &noun{"regions", columns{"id", "name", "groups", "description"}})
+func (*Region) noun() *noun {
+	return &noun{path: "regions", filters: "name, id",
+		columns: columns{"id", "name", "groups", "description"},
+		wide:    stamps}
 }
 
 type regionFields struct {
 	noSecrets
 	Name        *string  `json:"name,omitempty" help:"For people."`
 	Description *string  `json:"description,omitempty" help:"For people, longer."`
-	Groups      []string `json:"groups,omitempty" name:"group" help:"DevEUIs of multicast groups; replaces the list."`
+	Groups      []string `json:"groups,omitempty" name:"group" complete:"multicast-groups" help:"DevEUIs of multicast groups; replaces the list."`
 }
 
 // Profile is "profile".
 type Profile struct {
 	Connection
-	List    List                  `cmd:"" help:"List device profiles. Filters: name, id, producer_id, module_id."`
+	List    List                  `cmd:"" help:"List device profiles."`
 	Show    Show                  `cmd:"" help:"Show a device profile."`
 	Create  Create[profileFields] `cmd:"" help:"Create a device profile."`
 	Update  Update[profileFields] `cmd:"" help:"Change a device profile."`
 	Archive Archive               `cmd:"" help:"Take device profiles out of the lists."`
+	Export  exportList            `cmd:"" help:"Write all device profiles as a table."`
+	Bulk    Bulk[profileFields]   `cmd:"" help:"Archive, restore or change many device profiles."`
 }
 
-// AfterApply tells the commands below what they are about.
-func (p *Profile) AfterApply(k *kong.Context) error {
-	return p.bind(k, &noun{"device-profiles", columns{"id", "name", "producer_id", "module_id", "hw_revision", "default_uplink_period_s", "library"}})
+func (*Profile) noun() *noun {
+	return &noun{path: "device-profiles", filters: "name, id, producer_id, module_id",
+		columns: columns{"id", "name", "producer_id", "module_id", "hw_revision", "default_uplink_period_s", "library"},
+		wide:    append(columns{"hw_version", "mcu_type", "time_tolerance_s", "packages", "ports", "decoder", "status_style", "firmware_dialect", "max_groups", "smart_delta_key_id"}, stamps...)}
 }
 
 type profileFields struct {
@@ -194,7 +208,7 @@ type profileFields struct {
 	DefaultUplinkPeriod *seconds `json:"default_uplink_period_s,omitempty" name:"uplink-period" placeholder:"TIME" help:"Time between uplinks, such as 15m; 0: 1h."`
 	MCUType             *string  `json:"mcu_type,omitempty" name:"mcu-type" help:"For people: the microcontroller."`
 	Library             *string  `json:"library,omitempty" help:"smart_delta or other."`
-	SmartDeltaKeyID     *string  `json:"smart_delta_key_id,omitempty" name:"key" help:"Identifier of the smart delta key."`
+	SmartDeltaKeyID     *string  `json:"smart_delta_key_id,omitempty" name:"key" complete:"smart-delta-keys" help:"Identifier of the smart delta key."`
 	StatusStyle         *string  `json:"status_style,omitempty" help:"spec, loramac, lbm, zephyr or wl55v2."`
 	RebootsItself       *bool    `json:"reboots_itself,omitempty" negatable:"" help:"Installs a complete image without a command."`
 	FirmwareDialect     *string  `json:"firmware_dialect,omitempty" help:"ts006 or rc1, the release candidate."`
@@ -208,24 +222,28 @@ type profileFields struct {
 // Key is "key".
 type Key struct {
 	Connection
-	List    List              `cmd:"" help:"List smart delta keys. Filters: name, id."`
+	List    List              `cmd:"" help:"List smart delta keys."`
 	Show    Show              `cmd:"" help:"Show a smart delta key, without its private half."`
 	Create  Create[keyFields] `cmd:"" help:"Create a smart delta key."`
 	Update  Update[keyFields] `cmd:"" help:"Change the texts of a smart delta key."`
 	Archive Archive           `cmd:"" help:"Take smart delta keys out of the lists."`
+	Export  exportList        `cmd:"" help:"Write all smart delta keys as a table, without their private halves."`
+	Bulk    Bulk[keyFields]   `cmd:"" help:"Archive, restore or change many smart delta keys."`
+	Keys    revealKeys        `cmd:"" help:"Reveal the private half of a smart delta key."`
 }
 
-// AfterApply tells the commands below what they are about.
-func (x *Key) AfterApply(k *kong.Context) error {
-	return x.bind(k, &noun{"smart-delta-keys", columns{"id", "name", "public_key", "description"}})
+func (*Key) noun() *noun {
+	return &noun{path: "smart-delta-keys", filters: "name, id",
+		columns: columns{"id", "name", "public_key", "description"},
+		wide:    stamps}
 }
 
 type keyFields struct {
 	Name           *string `json:"name,omitempty" help:"For people."`
 	Description    *string `json:"description,omitempty" help:"For people, longer."`
-	PrivateKeyFile string  `json:"-" placeholder:"FILE" help:"P-256 private key, PKCS#8 in PEM; - for standard input."`
+	PrivateKeyFile string  `json:"-" placeholder:"FILE" complete:"file" help:"P-256 private key, PKCS#8 in PEM; - for standard input."`
 }
 
-func (f keyFields) secrets(std *Streams) (map[string]string, error) {
+func (f keyFields) secrets(_ context.Context, std *Streams) (map[string]string, error) {
 	return secret(std, "private_key", f.PrivateKeyFile)
 }

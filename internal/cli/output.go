@@ -28,8 +28,8 @@ func printJSON(w io.Writer, raw json.RawMessage) error {
 }
 
 // list writes objects as a JSON or YAML array, or as a table, which CSV is too.
-func (c *Client) list(w io.Writer, cols columns, items []json.RawMessage) error {
-	if c.Output == "json" || c.Output == "yaml" {
+func (f *Form) list(w io.Writer, cols columns, items []json.RawMessage) error {
+	if f.Output == "json" || f.Output == "yaml" {
 		raw, err := json.Marshal(items)
 		if err != nil {
 			return err
@@ -37,14 +37,14 @@ func (c *Client) list(w io.Writer, cols columns, items []json.RawMessage) error 
 		if items == nil {
 			raw = []byte("[]")
 		}
-		return c.tree(w, raw)
+		return f.tree(w, raw)
 	}
-	if c.Output == "id" {
+	if f.Output == "id" {
 		cols = cols[:1]
 	}
 	var rows [][]string
-	if !c.NoHeaders && c.Output != "id" {
-		rows = append(rows, c.headers(cols))
+	if !f.NoHeaders && f.Output != "id" {
+		rows = append(rows, f.headers(cols))
 	}
 	for _, raw := range items {
 		obj, err := object(raw)
@@ -53,50 +53,50 @@ func (c *Client) list(w io.Writer, cols columns, items []json.RawMessage) error 
 		}
 		row := make([]string, len(cols))
 		for i, name := range cols {
-			row[i] = c.cell(obj[name])
+			row[i] = f.cell(obj[name])
 		}
 		rows = append(rows, row)
 	}
-	return c.rows(w, rows)
+	return f.rows(w, rows)
 }
 
 // show writes one object as JSON or YAML, or as lines of field and value.
-func (c *Client) show(w io.Writer, raw json.RawMessage) error {
-	if c.Output == "json" || c.Output == "yaml" {
-		return c.tree(w, raw)
+func (f *Form) show(w io.Writer, raw json.RawMessage) error {
+	if f.Output == "json" || f.Output == "yaml" {
+		return f.tree(w, raw)
 	}
 	obj, err := object(raw)
 	if err != nil {
 		return err
 	}
-	if c.Output == "id" {
+	if f.Output == "id" {
 		for _, name := range []string{"id", "dev_eui"} {
 			if id, ok := obj[name]; ok {
-				return c.rows(w, [][]string{{cell(id)}})
+				return f.rows(w, [][]string{{cell(id)}})
 			}
 		}
 	}
 	var rows [][]string
-	if c.Output == "csv" && !c.NoHeaders {
+	if f.Output == "csv" && !f.NoHeaders {
 		rows = append(rows, []string{"field", "value"})
 	}
 	for _, name := range slices.Sorted(maps.Keys(obj)) {
-		rows = append(rows, []string{name, c.cell(obj[name])})
+		rows = append(rows, []string{name, f.cell(obj[name])})
 	}
-	return c.rows(w, rows)
+	return f.rows(w, rows)
 }
 
 // tree writes what has no columns.
-func (c *Client) tree(w io.Writer, raw json.RawMessage) error {
-	if c.Output == "yaml" {
+func (f *Form) tree(w io.Writer, raw json.RawMessage) error {
+	if f.Output == "yaml" {
 		return printYAML(w, raw)
 	}
 	return printJSON(w, raw)
 }
 
 // rows writes a table.
-func (c *Client) rows(w io.Writer, rows [][]string) error {
-	if c.Output == "csv" {
+func (f *Form) rows(w io.Writer, rows [][]string) error {
+	if f.Output == "csv" {
 		return csv.NewWriter(w).WriteAll(rows) // which flushes
 	}
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
@@ -107,16 +107,16 @@ func (c *Client) rows(w io.Writer, rows [][]string) error {
 }
 
 // headers are the names of the columns: capitals for people, as in JSON for programs.
-func (c *Client) headers(cols columns) []string {
-	if c.Output == "csv" {
+func (f *Form) headers(cols columns) []string {
+	if f.Output == "csv" {
 		return cols
 	}
 	return strings.Split(strings.ToUpper(strings.Join(cols, "\t")), "\t")
 }
 
 // cell is the text of a value in a table. CSV leaves nothing empty, as programs expect.
-func (c *Client) cell(v any) string {
-	if s := cell(v); c.Output != "csv" || s != "-" {
+func (f *Form) cell(v any) string {
+	if s := cell(v); f.Output != "csv" || s != "-" {
 		return s
 	}
 	return ""

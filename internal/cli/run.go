@@ -40,11 +40,16 @@ func Run(ctx context.Context, grammar any, args []string, std Streams) (code int
 		fmt.Fprintln(std.Err, "starling:", err)
 		return ExitFailed
 	}
+	describe(parser.Model.Node)
 	parsed, err := parser.Parse(args)
 	if err != nil {
 		say(std.Err, err)
 		fmt.Fprintf(std.Err, "Run \"%s --help\" to see what there is.\n", strings.TrimSpace("starling "+commandOf(err)))
 		return ExitUsage
+	}
+	if err := bindTo(parsed, parser.Model, &std); err != nil {
+		fmt.Fprintln(std.Err, "starling:", err)
+		return ExitFailed
 	}
 	if err := parsed.Run(); err != nil {
 		code := exitCode(ctx, err)
@@ -55,6 +60,31 @@ func Run(ctx context.Context, grammar any, args []string, std Streams) (code int
 		return code
 	}
 	return ExitOK
+}
+
+// bindTo makes known to Run methods what the commands on the way to them are about.
+func bindTo(parsed *kong.Context, model *kong.Application, std *Streams) error {
+	parsed.Bind(model)
+	for _, p := range parsed.Path {
+		if p.Command == nil {
+			continue
+		}
+		target := p.Command.Target.Addr().Interface()
+		if x, ok := target.(interface{ noun() *noun }); ok {
+			parsed.Bind(x.noun())
+		}
+		if x, ok := target.(interface{ form() *Form }); ok {
+			parsed.Bind(x.form())
+		}
+		if x, ok := target.(interface{ connection() *Connection }); ok {
+			// Made when a command asks for it: a bad configuration is no wrong command line.
+			c := x.connection()
+			if err := parsed.BindSingletonProvider(func() (*Client, error) { return c.connect(std) }); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // commandOf returns as much of the command as could be understood.
@@ -79,6 +109,9 @@ func say(w io.Writer, err error) {
 	if errors.As(err, &p) {
 		for _, e := range p.Errors {
 			fmt.Fprintln(w, "  "+e.String())
+		}
+		if p.advice != "" {
+			fmt.Fprintln(w, "  "+p.advice)
 		}
 		if p.Status >= 500 && p.RequestID != "" {
 			fmt.Fprintf(w, "  The server's log has more under request %s.\n", p.RequestID)

@@ -15,11 +15,11 @@ import (
 
 // importTable is "import" of nouns that come in tables.
 type importTable struct {
-	Table   string `arg:"" help:"CSV file; - for standard input."`
+	Table   string `arg:"" complete:"file" help:"CSV file; - for standard input."`
 	Format  string `default:"detect" enum:"detect,reference,friendly" help:"Form of the table: ${enum}."`
 	Mode    string `default:"all_or_nothing" enum:"all_or_nothing,good_rows" help:"What bad rows do: keep everything from being stored, or only themselves (${enum})."`
 	DryRun  bool   `help:"Say what would happen, and change nothing."`
-	BadRows string `placeholder:"FILE" help:"Write bad rows to this file, which must not exist, with a column that says why. It holds the keys that are in them."`
+	BadRows string `placeholder:"FILE" complete:"file" help:"Write bad rows to this file, which must not exist, with a column that says why. It holds the keys that are in them."`
 }
 
 // tableReport is what a server says of an import.
@@ -111,10 +111,8 @@ func (im *importTable) send(ctx context.Context, c *Client, n *noun, std *Stream
 			size = info.Size()
 		}
 	}
-	if isTerminal(std.Err) {
-		in = &meter{in: in, out: std.Err, size: size}
-		defer fmt.Fprint(std.Err, "\r\x1b[K")
-	}
+	in, done := metered(std, in, size)
+	defer done()
 	query := url.Values{"format": {im.Format}, "mode": {im.Mode}, "dry_run": {strconv.FormatBool(im.DryRun)}}
 	req, err := c.request(ctx, http.MethodPost, query, io.NopCloser(in), n.path, "import")
 	if err != nil {
@@ -182,13 +180,27 @@ func without(raw json.RawMessage, field string) (json.RawMessage, error) {
 
 // exportTable is "export" of nouns that come in tables.
 type exportTable struct {
-	To     string `arg:"" optional:"" help:"File to write, which must not exist; none: standard output."`
+	To     string `arg:"" optional:"" complete:"file" help:"File to write, which must not exist; none: standard output."`
 	Format string `default:"friendly" enum:"friendly,reference" help:"Form of the table: ${enum}."`
 }
 
 // Run writes the table as it comes.
 func (e *exportTable) Run(ctx context.Context, c *Client, n *noun, std *Streams) error {
 	req, err := c.request(ctx, http.MethodGet, url.Values{"format": {e.Format}}, nil, n.path, "export")
+	if err != nil {
+		return err
+	}
+	return c.keep(req, e.To, std)
+}
+
+// exportList is "export" of nouns that have one form of table.
+type exportList struct {
+	To string `arg:"" optional:"" complete:"file" help:"File to write, which must not exist; none: standard output."`
+}
+
+// Run writes the table as it comes.
+func (e *exportList) Run(ctx context.Context, c *Client, n *noun, std *Streams) error {
+	req, err := c.request(ctx, http.MethodGet, nil, nil, n.path, "export")
 	if err != nil {
 		return err
 	}
@@ -206,30 +218,4 @@ func save(name string, mode os.FileMode, content io.Reader) error {
 		err = errors.Join(err, os.Remove(name)) // a part is no file
 	}
 	return err
-}
-
-// meter shows on a terminal how much has been read.
-type meter struct {
-	in         io.Reader
-	out        io.Writer
-	size, sent int64 // bytes; size -1: not known
-	shown      string
-}
-
-// Read reads on, and writes a line over the one before if it says something else.
-func (m *meter) Read(p []byte) (int, error) {
-	n, err := m.in.Read(p)
-	m.sent += int64(n)
-	line := fmt.Sprintf("%d MB sent", m.sent>>20)
-	switch {
-	case errors.Is(err, io.EOF) || m.sent == m.size:
-		line = "sent, waiting for the server"
-	case m.size > 0:
-		line = fmt.Sprintf("%d%% sent", m.sent*100/m.size)
-	}
-	if line != m.shown {
-		m.shown = line
-		fmt.Fprint(m.out, "\r\x1b[K"+line)
-	}
-	return n, err
 }
