@@ -3,6 +3,8 @@
 //	starling demo             the main job, shown on a simulated fleet
 //	starling serve            the server
 //	starling campaign list    the client; likewise device, set, group, region, file, profile, key
+//	starling login            who uses the server; likewise user, token, subscriber, audit, job, report, secret
+//	starling completion bash  what completes all of that in a shell
 //	starling decode           the commands in a payload, without a server
 //	starling version
 //
@@ -26,6 +28,8 @@ type commands struct {
 	Version version     `cmd:"" help:"Show the version of this program."`
 	cli.Campaigns
 	cli.Objects
+	cli.Administration
+	cli.Program
 }
 
 func main() {

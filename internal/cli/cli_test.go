@@ -29,6 +29,8 @@ const aKey = "000102030405060708090a0b0c0d0e0f"
 type grammar struct {
 	cli.Campaigns
 	cli.Objects
+	cli.Administration
+	cli.Program
 }
 
 // runner makes campaigns RUNNING and STOPPED.

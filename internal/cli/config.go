@@ -139,6 +139,14 @@ func (c *Config) Put(x Context) {
 	}
 }
 
+// Remove takes a context out. Without its current one, a configuration has none.
+func (c *Config) Remove(name string) {
+	c.Contexts = slices.DeleteFunc(c.Contexts, func(x Context) bool { return x.Name == name })
+	if c.Current == name {
+		c.Current = ""
+	}
+}
+
 // Save writes the file, whole or not at all, for its owner alone. A symbolic link stays one.
 func (c *Config) Save() error {
 	content, err := yaml.Marshal(c)

@@ -73,11 +73,7 @@ func (c *Connection) over(to Context) (Context, error) {
 	if token := os.Getenv(tokenVariable); token != "" {
 		to.Token = token
 	}
-	base, err := url.Parse(to.Server)
-	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" || base.User != nil {
-		return to, fmt.Errorf("%w: server %q is no address, use a URL such as http://127.0.0.1:8080", ErrUsage, to.Server)
-	}
-	return to, nil
+	return to, checkServer(to.Server)
 }
 
 // connect returns the client that the flags and the configuration describe.

@@ -32,7 +32,7 @@ func Run(ctx context.Context, grammar any, args []string, std Streams) (code int
 			panic(v)
 		}
 	}()
-	parser, err := kong.New(grammar, kong.Name("starling"), kong.Description("Firmware updates over the air for LoRaWAN fleets."),
+	parser, err := kong.New(grammar, kong.Name("starling"), kong.Description("Firmware updates over the air for LoRaWAN fleets. Exit codes are explained by \"starling help exit-codes\"."),
 		kong.Writers(std.Out, std.Err), kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(&std))
