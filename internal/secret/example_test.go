@@ -18,46 +18,56 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
-	ctx := context.Background()
-
-	// First start: a keyring, and a data key for a subscriber. The database keeps dk.
-	keyring, err := secret.OpenKeyring(filepath.Join(dir, "keyring"), true)
-	if err != nil {
+	fmt.Println(lifetime(context.Background(), filepath.Join(dir, "keyring")))
+	if err := os.RemoveAll(dir); err != nil {
 		log.Fatal(err)
+	}
+	// Output:
+	// rewrapped: true
+	// unsealed: a key
+	// <nil>
+}
+
+// lifetime seals a value, changes the key-encryption key, and unseals the value after a restart.
+func lifetime(ctx context.Context, path string) error {
+	// First start: a keyring, and a data key for a subscriber. The database keeps dk.
+	keyring, err := secret.OpenKeyring(path, true)
+	if err != nil {
+		return err
 	}
 	sealer := secret.NewSealer(keyring, nil)
 	dk, err := sealer.NewDataKey(ctx, "default", time.Now())
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	place := secret.AAD("default", "device", "0102030405060708", "app_key")
 	sealed, err := sealer.Seal(dk.ID, []byte("a key"), place)
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 
 	// Later: a new primary, and the one row moves under it. The value stays as it is.
 	if _, err := keyring.Add(ctx); err != nil {
-		log.Fatal(err)
+		return err
 	}
 	old := dk.KEKID
 	dk, changed, err := sealer.Rewrap(ctx, dk)
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
+	fmt.Println("rewrapped:", changed)
 	if err := keyring.Remove(ctx, old); err != nil {
-		log.Fatal(err)
+		return err
 	}
 
 	// Next start.
 	sealer = secret.NewSealer(keyring, nil)
 	if err := sealer.Open(ctx, dk); err != nil {
-		log.Fatal(err)
+		return err
 	}
 	plain, err := sealer.Unseal(sealed, place)
-	fmt.Println(changed, string(plain), err)
-	// Output: true a key <nil>
+	fmt.Printf("unsealed: %s\n", plain)
+	return err
 }
 
 // module stands for a key management service: a client of one has these three methods,

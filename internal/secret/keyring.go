@@ -247,7 +247,7 @@ func readFile(path string) ([]byte, fs.FileInfo, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()      // only read: nothing to lose
 	if info, err = f.Stat(); err != nil { // the file may have been replaced since
 		return nil, nil, err
 	}

@@ -111,7 +111,7 @@ func TestWhatIsNoKeyringIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	edit := func(old, new string) []byte { return bytes.Replace(text, []byte(old), []byte(new), 1) }
+	edit := func(from, to string) []byte { return bytes.Replace(text, []byte(from), []byte(to), 1) }
 	lines := bytes.SplitAfter(text, []byte("\n"))
 	cases := map[string]struct {
 		text []byte

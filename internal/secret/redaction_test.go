@@ -63,7 +63,7 @@ func TestNothingPrintsKeys(t *testing.T) {
 			t.Errorf("%s is in what was printed", name)
 		}
 	}
-	for _, raw := range []string{fmt.Sprint(kekBytes), fmt.Sprintf("%x", kekBytes), fmt.Sprintf("%#v", kekBytes), base64.StdEncoding.EncodeToString(kekBytes), string(kekBytes)} {
+	for _, raw := range []string{fmt.Sprintf("%d", kekBytes), fmt.Sprintf("%x", kekBytes), fmt.Sprintf("%#v", kekBytes), base64.StdEncoding.EncodeToString(kekBytes), string(kekBytes)} {
 		if !leaks("before "+raw+" after", kekBytes) {
 			t.Errorf("the test would not see a leak of the form %.12q", raw)
 		}

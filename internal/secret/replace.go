@@ -35,12 +35,12 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 
 // writeNew writes a file that must not be there: fs.ErrExist otherwise. It is seen whole or not at
 // all, also after a crash, which may leave a file with "-new-" in its name that nobody needs.
-func writeNew(path string, text []byte) error {
+func writeNew(path string, text []byte) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+"-new-*") // mode 0600
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
+	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
 	if err := writeSynced(f, text); err != nil {
 		return err
 	}
