@@ -73,6 +73,10 @@ func (u User) Validate() error {
 	c.text("name", u.Name, fleet.MaxName)
 	c.text("subscriber_id", u.SubscriberID, maxReference)
 	c.text("oidc_subject", u.OIDCSubject, maxReference)
+	if u.PasswordHash != "" {
+		_, err := parseHash(u.PasswordHash)
+		c.that(err == nil, "password", "is not stored as an argon2id hash", "set the password again")
+	}
 	c.that(u.Role <= Administrator, "role", "is unknown", "use one of "+quoted(roleNames))
 	return c.err()
 }
