@@ -88,15 +88,12 @@ func LoadConfig() (*Config, error) {
 // as they are: they quote lines of the file, which may be tokens.
 func misread(err error) string {
 	var unknown *yaml.UnknownFieldError
-	var double *yaml.DuplicateKeyError
 	var other yaml.Error
 	switch {
 	case errors.As(err, &unknown):
 		return fmt.Sprintf("line %d: there is no key %q, leave it out or correct it", unknown.Token.Position.Line, unknown.Token.Value)
-	case errors.As(err, &double):
-		return fmt.Sprintf("line %d: the key %q is there twice, leave one out", double.Token.Position.Line, double.Token.Value)
 	case errors.As(err, &other) && other.GetToken() != nil:
-		return fmt.Sprintf("line %d: cannot be read, write \"key: value\" as YAML does", other.GetToken().Position.Line)
+		return fmt.Sprintf("line %d: cannot be read, write each key once, as \"key: value\"", other.GetToken().Position.Line)
 	}
 	return "cannot be read as YAML"
 }

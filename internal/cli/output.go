@@ -70,7 +70,7 @@ func (f *Form) show(w io.Writer, raw json.RawMessage) error {
 		return err
 	}
 	if f.Output == "id" {
-		for _, name := range []string{"id", "dev_eui"} {
+		for _, name := range []string{"id", "dev_eui", "name"} {
 			if id, ok := obj[name]; ok {
 				return f.rows(w, [][]string{{cell(id)}})
 			}
