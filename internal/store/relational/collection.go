@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -13,35 +12,37 @@ import (
 	"github.com/starling-fuota/starling/internal/store"
 )
 
-// kind says how one kind of object is stored. Every table has the columns id, doc,
-// subscriber_id, search, name, archived, revision and updated_at; what else SQL is asked about is named here.
+// kind says how one kind of object is stored. Every table has the columns id, doc, subscriber_id,
+// search, name, archived, revision, created_at and updated_at; what else SQL is asked about is named here.
 type kind[T any, K comparable] struct {
+	kind  store.Kind
 	name  string // for people
 	table string
 
 	common  func(*T) common
 	key     func(*T) K
 	keyText func(K) string
-	bind    func(K) any                  // the key as a value of the column id
-	parse   func(text string) (K, error) // inverse of keyText
+	bind    func(K) any // the key as a value of the column id
 
-	shared  bool            // objects may belong to no subscriber
-	columns []string        // further columns, ...
-	fields  func(*T) []any  // ... and their values: driver.Valuer and sql.Scanner, or pointers
-	raised  map[string]bool // columns that Update never lowers
-	doc     func(T) T       // what to keep in doc; nil: all
-	where   map[store.Field]filter
-	unique  map[string]string // first column that must be unique -> fields in JSON
+	shared   bool              // objects may belong to no subscriber
+	columns  []string          // columns that know better than doc, ...
+	fields   func(*T) []any    // ... and their values: driver.Valuer and sql.Scanner, or pointers
+	raised   map[string]bool   // columns that Update never lowers
+	mirrors  []string          // columns that repeat for SQL what doc says, ...
+	mirrored func(*T) []any    // ... and their values: driver.Valuer, or pointers
+	doc      func(T) T         // what to keep in doc; nil: all
+	unique   map[string]string // first column that must be unique -> fields in JSON
+
+	rename  map[store.Field]string  // fields whose column has another name
+	ordered map[store.Field]string  // fields that are ordered by a number in another column
+	special map[store.Field]special // filters that are more than a column with a value
 
 	saved  func(context.Context, Querier, *T) error            // after Create and Update, in the same transaction
 	loaded func(context.Context, Dialect, Querier, []*T) error // after reading
 }
 
-// filter is a condition with one parameter.
-type filter struct {
-	cond  string
-	value func(string) any // of the parameter; nil: the text itself
-}
+// special adds a filter to a condition.
+type special func(ctx context.Context, d DB, cond condition, value string) (condition, error)
 
 // common gives access to what every object has.
 type common struct {
@@ -50,6 +51,7 @@ type common struct {
 	subscriber *string
 	archived   *bool
 	revision   *int64
+	created    time.Time
 	updated    *time.Time
 }
 
@@ -78,7 +80,7 @@ func (c collection[T, K]) Create(ctx context.Context, obj *T) error {
 	if err := checkText(*m.subscriber); err != nil {
 		return c.about(c.key(obj), err)
 	}
-	names := append([]string{"doc", "search", "name", "archived", "revision", "updated_at"}, c.columns...)
+	names := slices.Concat([]string{"doc", "search", "name", "archived", "revision", "created_at", "updated_at"}, c.mirrors, c.columns)
 	query := fmt.Sprintf("INSERT INTO %s (id, subscriber_id, %s) VALUES (?, ?%s)", c.table, strings.Join(names, ", "), strings.Repeat(", ?", len(names)))
 	args := append([]any{c.bind(c.key(obj)), *m.subscriber}, values...)
 	return c.Write(ctx, func(q Querier) error {
@@ -102,7 +104,10 @@ func (c collection[T, K]) Update(ctx context.Context, obj *T) error {
 		undo()
 		return err
 	}
-	set := "doc = ?, search = ?, name = ?, archived = ?, revision = ?, updated_at = ?"
+	set := "doc = ?, search = ?, name = ?, archived = ?, revision = ?, created_at = ?, updated_at = ?"
+	for _, col := range c.mirrors {
+		set += fmt.Sprintf(", %s = ?", col)
+	}
 	for _, col := range c.columns {
 		if c.raised[col] {
 			set += fmt.Sprintf(", %s = %s(%s, ?)", col, c.Max, col)
@@ -163,7 +168,10 @@ func (c collection[T, K]) values(obj *T) ([]any, error) {
 		return nil, c.about(c.key(obj), err)
 	}
 	m := c.common(obj)
-	values := []any{string(doc), strings.ToLower(m.search), m.name, *m.archived, *m.revision, Micros{m.updated}}
+	values := []any{string(doc), strings.ToLower(m.search), m.name, *m.archived, *m.revision, At(m.created), Micros{m.updated}}
+	if c.mirrored != nil {
+		values = append(values, c.mirrored(obj)...)
+	}
 	if c.fields != nil {
 		values = append(values, c.fields(obj)...)
 	}
@@ -195,7 +203,7 @@ func (c collection[T, K]) Archive(ctx context.Context, key K, when time.Time) er
 func (c collection[T, K]) Find(ctx context.Context, key K) (T, error) {
 	var zero T
 	own, scope := c.own()
-	found, err := c.query(ctx, "id = ?"+own, append([]any{c.bind(key)}, scope...), 1)
+	found, _, err := c.query(ctx, condition{"id = ?" + own, append([]any{c.bind(key)}, scope...)}, nil, 1)
 	if err == nil && len(found) == 0 {
 		err = store.ErrNotFound
 	}
@@ -220,7 +228,7 @@ func (c collection[T, K]) FindAll(ctx context.Context, keys []K) ([]T, error) {
 		}
 		cond, args := c.In("id", values)
 		own, scope := c.own()
-		found, err := c.query(ctx, cond+own, append(slices.Clone(args), scope...), len(batch))
+		found, _, err := c.query(ctx, condition{cond + own, append(slices.Clone(args), scope...)}, c.order(nil), len(batch))
 		if err != nil {
 			return nil, err
 		}
@@ -232,80 +240,58 @@ func (c collection[T, K]) FindAll(ctx context.Context, keys []K) ([]T, error) {
 func (c collection[T, K]) List(ctx context.Context, q store.Query) (store.Page[T], error) {
 	var page store.Page[T]
 	limit, err := q.PageLimit()
+	if err == nil {
+		err = q.Check(c.kind.kind)
+	}
 	if err != nil {
 		return page, err
 	}
-	cond, args, err := c.condition(q)
+	cond, err := c.selection(ctx, q)
 	if err != nil {
 		return page, err
 	}
+	terms, list := c.order(q.Sort), listOf(c.kind.kind, c.subscriber, q)
 	if q.After != "" {
-		key, err := c.parse(q.After)
-		if err != nil || !keepable(q.After) {
-			return page, fmt.Errorf("page after %q: %w", q.After, store.ErrQuery)
+		values, err := parseCursor(q.After, list, terms)
+		if err != nil {
+			return page, err
 		}
-		cond += " AND id > ?"
-		args = append(args, c.bind(key))
+		cond = cond.after(terms, values)
 	}
 	// One more than asked for tells whether there is a next page.
-	page.Items, err = c.query(ctx, cond, args, limit+1)
-	if len(page.Items) > limit {
-		page.Items = page.Items[:limit]
-		page.Next = c.keyText(c.key(&page.Items[limit-1]))
+	items, places, err := c.query(ctx, cond, terms, limit+1)
+	if page.Items = items; len(items) > limit {
+		page.Items, page.Next = items[:limit], cursorOf(list, places[limit-1])
 	}
 	return page, err
 }
 
 func (c collection[T, K]) Count(ctx context.Context, q store.Query) (n int, err error) {
-	cond, args, err := c.condition(q)
+	if err := q.Check(c.kind.kind); err != nil {
+		return 0, err
+	}
+	cond, err := c.selection(ctx, q)
 	if err != nil {
 		return 0, err
 	}
-	err = one(ctx, c.Reader, []any{&n}, fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE %s", c.table, cond), args...)
+	err = one(ctx, c.Reader, []any{&n}, fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE %s", c.table, cond.sql), cond.args...)
 	return n, err
 }
 
-// condition translates the filters of q, not its paging.
-func (c collection[T, K]) condition(q store.Query) (string, []any, error) {
-	cond, args := "TRUE", []any(nil)
-	if !q.Archived {
-		cond = "NOT archived"
+// query reads the objects for which cond holds in the order of the terms, and the values of these.
+func (c collection[T, K]) query(ctx context.Context, cond condition, terms []term, limit int) (out []T, places [][]place, err error) {
+	columns := slices.Concat([]string{"doc", "subscriber_id", "archived", "revision", "updated_at"}, c.columns)
+	for _, t := range terms {
+		columns = append(columns, t.column)
 	}
-	own, scope := c.own()
-	cond, args = cond+own, append(args, scope...)
-	if q.Text != "" {
-		if err := checkText(q.Text); err != nil {
-			return "", nil, fmt.Errorf("%w: text %q %w", store.ErrQuery, q.Text, err)
-		}
-		cond += fmt.Sprintf(" AND %s(search, ?) > 0", c.Position)
-		args = append(args, strings.ToLower(q.Text))
+	query := fmt.Sprintf("SELECT %s FROM %s WHERE %s", strings.Join(columns, ", "), c.table, cond.sql)
+	if len(terms) > 0 {
+		query += " ORDER BY " + orderBy(terms)
 	}
-	for _, field := range slices.Sorted(maps.Keys(q.Where)) {
-		by, ok := c.where[field]
-		if !ok {
-			return "", nil, fmt.Errorf("list of %ss by %q: %w", c.name, field, store.ErrQuery)
-		}
-		text := q.Where[field]
-		if err := checkText(text); err != nil {
-			return "", nil, fmt.Errorf("%w: %s %q %w", store.ErrQuery, field, text, err)
-		}
-		var value any = text
-		if by.value != nil {
-			value = by.value(text)
-		}
-		cond += " AND " + by.cond
-		args = append(args, value)
-	}
-	return cond, args, nil
-}
-
-// query reads the objects for which cond holds, ordered by identifier.
-func (c collection[T, K]) query(ctx context.Context, cond string, args []any, limit int) (out []T, err error) {
-	columns := strings.Join(append([]string{"doc", "subscriber_id", "archived", "revision", "updated_at"}, c.columns...), ", ")
-	query := fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY id LIMIT ?", columns, c.table, cond)
-	args = append(slices.Clone(args), int64(limit))
+	query += " LIMIT ?"
+	args := append(slices.Clone(cond.args), int64(limit))
 	read := func(q Querier) error {
-		out = nil
+		out, places = nil, nil
 		return each(ctx, q, func(scan func(...any) error) error {
 			var obj T
 			m := c.common(&obj)
@@ -314,14 +300,19 @@ func (c collection[T, K]) query(ctx context.Context, cond string, args []any, li
 			if c.fields != nil {
 				dest = append(dest, c.fields(&obj)...)
 			}
+			row := make([]place, len(terms))
+			for i, t := range terms {
+				row[i].of = t.of
+				dest = append(dest, &row[i])
+			}
 			err := scan(dest...)
-			out = append(out, obj)
+			out, places = append(out, obj), append(places, row)
 			return err
 		}, query, args...)
 	}
 	if c.loaded == nil {
 		err = read(c.Reader)
-		return out, err
+		return out, places, err
 	}
 	err = c.View(ctx, func(q Querier) error {
 		if err := read(q); err != nil || len(out) == 0 {
@@ -333,7 +324,7 @@ func (c collection[T, K]) query(ctx context.Context, cond string, args []any, li
 		}
 		return c.loaded(ctx, c.Dialect, q, pointers)
 	})
-	return out, err
+	return out, places, err
 }
 
 // about names the object in an error.

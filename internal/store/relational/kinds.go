@@ -85,19 +85,15 @@ func (d DB) Within(subscriberID string) store.Objects {
 func byEUI[T any](k kind[T, lorawan.EUI64]) *kind[T, lorawan.EUI64] {
 	k.keyText = lorawan.EUI64.String
 	k.bind = func(e lorawan.EUI64) any { return ID(e) }
-	k.parse = lorawan.ParseEUI64
 	k.unique = withDefault(k.unique, "id", "dev_eui")
-	k.where = withDefault(k.where, store.ByName, filter{cond: "name = ?"})
+	k.rename = withDefault(k.rename, store.ByDevEUI, "id")
 	return &k
 }
 
 func byID[T any](k kind[T, string]) *kind[T, string] {
 	k.keyText = func(s string) string { return s }
 	k.bind = func(s string) any { return s }
-	k.parse = func(s string) (string, error) { return s, nil }
 	k.unique = withDefault(k.unique, "id", "id")
-	k.where = withDefault(k.where, store.ByName, filter{cond: "name = ?"})
-	k.where = withDefault(k.where, store.ByID, filter{cond: "id = ?"})
 	return &k
 }
 
@@ -113,40 +109,43 @@ func withDefault[K comparable, V any](m map[K]V, key K, value V) map[K]V {
 func lines(s ...string) string { return strings.Join(s, "\n") }
 
 var deviceKind = byEUI(kind[fleet.Device, lorawan.EUI64]{
-	name: "device", table: "device",
+	kind: store.KindDevice, name: "device", table: "device",
 	common: func(d *fleet.Device) common {
-		return common{lines(d.Name, d.Tag, d.DevEUI.String()), d.Name, &d.SubscriberID, &d.Archived, &d.Revision, &d.UpdatedAt}
+		return common{lines(d.Name, d.Tag, d.DevEUI.String()), d.Name, &d.SubscriberID, &d.Archived, &d.Revision, d.CreatedAt, &d.UpdatedAt}
 	},
 	key:     func(d *fleet.Device) lorawan.EUI64 { return d.DevEUI },
 	columns: []string{"tag", "profile_id", "root_key", "firmware", "firmware_changed"},
 	fields: func(d *fleet.Device) []any {
 		return []any{&d.Tag, &d.ProfileID, secret{&d.RootKey}, Text{&d.Firmware}, Micros{&d.FirmwareChanged}}
 	},
-	where: map[store.Field]filter{
-		store.ByTag: {cond: "tag = ?"}, store.ByProfile: {cond: "profile_id = ?"}, store.ByFirmware: {cond: "firmware = ?"},
-		store.ByDeviceSet: {cond: "id IN (SELECT dev_eui FROM device_set_member WHERE set_id = ?)"},
+	mirrors: []string{"band", "classes", "lorawan_version", "firmware_order"},
+	mirrored: func(d *fleet.Device) []any {
+		return []any{Text{&d.Band}, Text{&d.Classes}, Text{&d.LoRaWANVersion}, FirmwareOrder(d.Firmware)}
 	},
+	ordered: map[store.Field]string{store.ByFirmware: "firmware_order"},
+	special: map[store.Field]special{store.ByDeviceSet: inSet},
 })
 
 var setKind = byID(kind[fleet.DeviceSet, string]{
-	name: "device set", table: "device_set",
+	kind: store.KindDeviceSet, name: "device set", table: "device_set",
 	common: func(s *fleet.DeviceSet) common {
-		return common{lines(s.Name, s.ID), s.Name, &s.SubscriberID, &s.Archived, &s.Revision, &s.UpdatedAt}
+		return common{lines(s.Name, s.ID), s.Name, &s.SubscriberID, &s.Archived, &s.Revision, s.CreatedAt, &s.UpdatedAt}
 	},
-	key:    func(s *fleet.DeviceSet) string { return s.ID },
-	doc:    func(s fleet.DeviceSet) fleet.DeviceSet { s.Devices = nil; return s },
-	where:  map[store.Field]filter{store.ByDevice: {"id IN (SELECT set_id FROM device_set_member WHERE dev_eui = ?)", euiOrNone}},
-	saved:  saveMembers,
-	loaded: loadMembers,
+	key:     func(s *fleet.DeviceSet) string { return s.ID },
+	doc:     func(s fleet.DeviceSet) fleet.DeviceSet { s.Devices = nil; return s },
+	special: map[store.Field]special{store.ByDevice: lists},
+	saved:   saveMembers,
+	loaded:  loadMembers,
 })
 
-// euiOrNone returns the bytes of an EUI64 in its text form, or NULL, which equals nothing.
-func euiOrNone(s string) any {
-	e, err := lorawan.ParseEUI64(s)
-	if err != nil {
-		return nil
-	}
-	return ID(e)
+// lists adds the condition that a set lists a device.
+func lists(_ context.Context, _ DB, cond condition, dev string) (condition, error) {
+	return cond.and("id IN (SELECT set_id FROM device_set_member WHERE dev_eui = ?)", euiOrNone(dev)), nil
+}
+
+// inSet adds the condition that a device is a member of a set.
+func inSet(_ context.Context, _ DB, cond condition, set string) (condition, error) {
+	return cond.and("id IN (SELECT dev_eui FROM device_set_member WHERE set_id = ?)", set), nil
 }
 
 // saveMembers replaces the members of a set.
@@ -178,57 +177,63 @@ func loadMembers(ctx context.Context, d Dialect, q Querier, sets []*fleet.Device
 }
 
 var groupKind = byEUI(kind[fleet.MulticastGroup, lorawan.EUI64]{
-	name: "multicast group", table: "multicast_group",
+	kind: store.KindGroup, name: "multicast group", table: "multicast_group",
 	common: func(g *fleet.MulticastGroup) common {
-		return common{lines(g.Name, g.Tag, g.DevEUI.String(), g.McAddr.String()), g.Name, &g.SubscriberID, &g.Archived, &g.Revision, &g.UpdatedAt}
+		return common{lines(g.Name, g.Tag, g.DevEUI.String(), g.McAddr.String()), g.Name, &g.SubscriberID, &g.Archived, &g.Revision, g.CreatedAt, &g.UpdatedAt}
 	},
 	key:     func(g *fleet.MulticastGroup) lorawan.EUI64 { return g.DevEUI },
 	columns: []string{"tag", "band", "mc_addr", "mc_key", "f_cnt_down"},
 	fields: func(g *fleet.MulticastGroup) []any {
 		return []any{&g.Tag, Text{&g.Band}, Text{&g.McAddr}, secret{&g.McKey}, &g.FCntDown}
 	},
-	raised: map[string]bool{"f_cnt_down": true},
-	where: map[store.Field]filter{
-		store.ByTag: {cond: "tag = ?"}, store.ByBand: {cond: "band = ?"}, store.ByMcAddr: {cond: "mc_addr = ?"},
+	raised:  map[string]bool{"f_cnt_down": true},
+	mirrors: []string{"session_class", "data_rate", "frequency"},
+	mirrored: func(g *fleet.MulticastGroup) []any {
+		return []any{Text{&g.SessionClass}, &g.DataRate, &g.Frequency}
 	},
 	unique: map[string]string{"mc_addr": "mc_addr"},
 })
 
 var regionKind = byID(kind[fleet.Region, string]{
-	name: "region", table: "region",
+	kind: store.KindRegion, name: "region", table: "region",
 	common: func(r *fleet.Region) common {
-		return common{lines(r.Name, r.ID), r.Name, &r.SubscriberID, &r.Archived, &r.Revision, &r.UpdatedAt}
+		return common{lines(r.Name, r.ID), r.Name, &r.SubscriberID, &r.Archived, &r.Revision, r.CreatedAt, &r.UpdatedAt}
 	},
 	key: func(r *fleet.Region) string { return r.ID },
 })
 
 var fileKind = byID(kind[fleet.File, string]{
-	name: "file", table: "file",
+	kind: store.KindFile, name: "file", table: "file",
 	common: func(f *fleet.File) common {
-		return common{lines(f.Name, f.ID), f.Name, &f.SubscriberID, &f.Archived, &f.Revision, &f.UpdatedAt}
+		return common{lines(f.Name, f.ID), f.Name, &f.SubscriberID, &f.Archived, &f.Revision, f.CreatedAt, &f.UpdatedAt}
 	},
 	key:     func(f *fleet.File) string { return f.ID },
 	columns: []string{"type", "profile_id"},
 	fields:  func(f *fleet.File) []any { return []any{Text{&f.Type}, &f.ProfileID} },
-	where:   map[store.Field]filter{store.ByType: {cond: "type = ?"}, store.ByProfile: {cond: "profile_id = ?"}},
+	mirrors: []string{"version", "version_order", "size", "uploaded_at"},
+	mirrored: func(f *fleet.File) []any {
+		return []any{Text{&f.Version}, FirmwareOrder(f.Version), f.Size, Micros{&f.UploadedAt}}
+	},
+	ordered: map[store.Field]string{store.ByVersion: "version_order"},
 })
 
 var profileKind = byID(kind[fleet.DeviceProfile, string]{
-	name: "device profile", table: "device_profile",
+	kind: store.KindProfile, name: "device profile", table: "device_profile",
 	common: func(p *fleet.DeviceProfile) common {
-		return common{lines(p.Name, p.ProducerID, p.ModuleID, p.ID), p.Name, &p.SubscriberID, &p.Archived, &p.Revision, &p.UpdatedAt}
+		return common{lines(p.Name, p.ProducerID, p.ModuleID, p.ID), p.Name, &p.SubscriberID, &p.Archived, &p.Revision, p.CreatedAt, &p.UpdatedAt}
 	},
-	key:     func(p *fleet.DeviceProfile) string { return p.ID },
-	columns: []string{"producer_id", "module_id", "hw_revision"},
-	fields:  func(p *fleet.DeviceProfile) []any { return []any{&p.ProducerID, &p.ModuleID, &p.HWRevision} },
-	where:   map[store.Field]filter{store.ByProducer: {cond: "producer_id = ?"}, store.ByModule: {cond: "module_id = ?"}},
-	unique:  map[string]string{"subscriber_id": "producer_id, module_id, hw_revision"},
+	key:      func(p *fleet.DeviceProfile) string { return p.ID },
+	columns:  []string{"producer_id", "module_id", "hw_revision"},
+	fields:   func(p *fleet.DeviceProfile) []any { return []any{&p.ProducerID, &p.ModuleID, &p.HWRevision} },
+	mirrors:  []string{"mcu_type"},
+	mirrored: func(p *fleet.DeviceProfile) []any { return []any{&p.MCUType} },
+	unique:   map[string]string{"subscriber_id": "producer_id, module_id, hw_revision"},
 })
 
 var keyKind = byID(kind[fleet.SmartDeltaKey, string]{
-	name: "smart delta key", table: "smart_delta_key",
+	kind: store.KindSmartDeltaKey, name: "smart delta key", table: "smart_delta_key",
 	common: func(k *fleet.SmartDeltaKey) common {
-		return common{lines(k.Name, k.ID), k.Name, &k.SubscriberID, &k.Archived, &k.Revision, &k.UpdatedAt}
+		return common{lines(k.Name, k.ID), k.Name, &k.SubscriberID, &k.Archived, &k.Revision, k.CreatedAt, &k.UpdatedAt}
 	},
 	key:     func(k *fleet.SmartDeltaKey) string { return k.ID },
 	columns: []string{"private_key"},
@@ -236,22 +241,24 @@ var keyKind = byID(kind[fleet.SmartDeltaKey, string]{
 })
 
 var campaignKind = byID(kind[fleet.Campaign, string]{
-	name: "campaign", table: "campaign",
+	kind: store.KindCampaign, name: "campaign", table: "campaign",
 	common: func(c *fleet.Campaign) common {
-		return common{lines(c.Name, c.ID), c.Name, &c.SubscriberID, &c.Archived, &c.Revision, &c.LastChanged}
+		return common{lines(c.Name, c.ID), c.Name, &c.SubscriberID, &c.Archived, &c.Revision, c.Created, &c.LastChanged}
 	},
 	key:     func(c *fleet.Campaign) string { return c.ID },
 	columns: []string{"type", "status", "status_reason", "paused", "started", "ended"},
 	fields: func(c *fleet.Campaign) []any {
 		return []any{Text{&c.Type}, Text{&c.Status}, &c.StatusReason, &c.Paused, Micros{&c.Started}, Micros{&c.Ended}}
 	},
-	where: map[store.Field]filter{store.ByType: {cond: "type = ?"}, store.ByStatus: {cond: "status = ?"}},
+	mirrors:  []string{"file_id"},
+	mirrored: func(c *fleet.Campaign) []any { return []any{&c.FileID} },
+	rename:   map[store.Field]string{store.ByLastChanged: "updated_at"},
 })
 
 var subscriberKind = byID(kind[fleet.Subscriber, string]{
-	name: "subscriber", table: "subscriber",
+	kind: store.KindSubscriber, name: "subscriber", table: "subscriber",
 	common: func(s *fleet.Subscriber) common {
-		return common{lines(s.Name, s.ID), s.Name, &s.ID, &s.Archived, &s.Revision, &s.UpdatedAt}
+		return common{lines(s.Name, s.ID), s.Name, &s.ID, &s.Archived, &s.Revision, s.CreatedAt, &s.UpdatedAt}
 	},
 	key:     func(s *fleet.Subscriber) string { return s.ID },
 	columns: []string{"as_key"},
@@ -259,59 +266,50 @@ var subscriberKind = byID(kind[fleet.Subscriber, string]{
 })
 
 var userKind = byID(kind[identity.User, string]{
-	name: "user", table: "account", shared: true,
+	kind: store.KindUser, name: "user", table: "account", shared: true,
 	common: func(u *identity.User) common {
-		return common{lines(u.Login, u.Name, u.ID), u.Name, &u.SubscriberID, &u.Archived, &u.Revision, &u.UpdatedAt}
+		return common{lines(u.Login, u.Name, u.ID), u.Name, &u.SubscriberID, &u.Archived, &u.Revision, u.CreatedAt, &u.UpdatedAt}
 	},
 	key:     func(u *identity.User) string { return u.ID },
 	columns: []string{"login", "role", "password_hash", "oidc_subject"},
 	fields: func(u *identity.User) []any {
 		return []any{&u.Login, Text{&u.Role}, &u.PasswordHash, &u.OIDCSubject}
 	},
-	where: map[store.Field]filter{
-		store.ByLogin: {cond: "login = ?"}, store.ByRole: {cond: "role = ?"}, store.ByOIDCSubject: {cond: "oidc_subject = ?"},
-		store.BySubscriber: {cond: "subscriber_id = ?"},
-	},
 	unique: map[string]string{"login": "login", "oidc_subject": "oidc_subject"},
 })
 
 var tokenKind = byID(kind[identity.Token, string]{
-	name: "token", table: "token", shared: true,
+	kind: store.KindToken, name: "token", table: "token", shared: true,
 	common: func(t *identity.Token) common {
-		return common{lines(t.Name, t.ID), t.Name, &t.SubscriberID, &t.Archived, &t.Revision, &t.UpdatedAt}
+		return common{lines(t.Name, t.ID), t.Name, &t.SubscriberID, &t.Archived, &t.Revision, t.CreatedAt, &t.UpdatedAt}
 	},
 	key:     func(t *identity.Token) string { return t.ID },
 	columns: []string{"digest", "user_id", "kind", "expires_at"},
 	fields: func(t *identity.Token) []any {
 		return []any{&t.Digest, &t.UserID, Text{&t.Kind}, Micros{&t.ExpiresAt}}
 	},
-	where: map[store.Field]filter{
-		store.ByDigest: {cond: "digest = ?"}, store.ByUser: {cond: "user_id = ?"}, store.ByKind: {cond: "kind = ?"},
-	},
 	unique: map[string]string{"digest": "digest"},
 })
 
 var jobKind = byID(kind[store.Job, string]{
-	name: "job", table: "job", shared: true,
+	kind: store.KindJob, name: "job", table: "job", shared: true,
 	common: func(j *store.Job) common {
-		return common{lines(j.Kind, j.ID), j.Kind, &j.SubscriberID, &j.Archived, &j.Revision, &j.UpdatedAt}
+		return common{lines(j.Kind, j.ID), j.Kind, &j.SubscriberID, &j.Archived, &j.Revision, j.CreatedAt, &j.UpdatedAt}
 	},
 	key:     func(j *store.Job) string { return j.ID },
 	columns: []string{"kind", "state", "due_at", "lease_until"},
 	fields: func(j *store.Job) []any {
 		return []any{&j.Kind, Text{&j.State}, Micros{&j.DueAt}, Micros{&j.LeaseUntil}}
 	},
-	where: map[store.Field]filter{store.ByKind: {cond: "kind = ?"}, store.ByState: {cond: "state = ?"}},
 })
 
 var reportKind = byID(kind[store.Report, string]{
-	name: "report", table: "report", shared: true,
+	kind: store.KindReport, name: "report", table: "report", shared: true,
 	common: func(r *store.Report) common {
-		return common{lines(r.Kind, r.Month, r.ID), r.Kind + " " + r.Month, &r.SubscriberID, &r.Archived, &r.Revision, &r.UpdatedAt}
+		return common{lines(r.Kind, r.Month, r.ID), r.Kind + " " + r.Month, &r.SubscriberID, &r.Archived, &r.Revision, r.CreatedAt, &r.UpdatedAt}
 	},
 	key:     func(r *store.Report) string { return r.ID },
 	columns: []string{"kind", "month"},
 	fields:  func(r *store.Report) []any { return []any{&r.Kind, &r.Month} },
-	where:   map[store.Field]filter{store.ByKind: {cond: "kind = ?"}, store.ByMonth: {cond: "month = ?"}},
 	unique:  map[string]string{"month": "month, kind"},
 })

@@ -5,8 +5,10 @@ import (
 	"encoding"
 	"encoding/json"
 	"fmt"
+	"math/bits"
 	"time"
 
+	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/lorawan"
 )
 
@@ -99,6 +101,19 @@ func (t Text) Scan(v any) error {
 		return fmt.Errorf("text is %T", v)
 	}
 	return t.Of.UnmarshalText([]byte(s))
+}
+
+// FirmwareOrder returns a number that orders versions as people do: unknown, then X.Y.Z.P by its
+// parts, then the free form by its bits.
+func FirmwareOrder(f fleet.Firmware) int64 {
+	v := f.Uint32()
+	switch {
+	case f.IsZero():
+		return -1
+	case f.Ordered():
+		return int64(bits.ReverseBytes32(v)) // X is the lowest byte
+	}
+	return 1<<32 + int64(v)
 }
 
 // Blob returns the bytes to store; nil becomes no bytes, because no column is nullable.

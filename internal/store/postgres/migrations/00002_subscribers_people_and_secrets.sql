@@ -10,6 +10,57 @@ ALTER TABLE region ADD COLUMN subscriber_id TEXT COLLATE "C" NOT NULL DEFAULT 'd
 ALTER TABLE file ADD COLUMN subscriber_id TEXT COLLATE "C" NOT NULL DEFAULT 'default';
 ALTER TABLE campaign ADD COLUMN subscriber_id TEXT COLLATE "C" NOT NULL DEFAULT 'default';
 
+-- What lists are ordered and filtered by has a column of its own, here made from doc. The order of versions is
+-- that of FirmwareOrder.
+ALTER TABLE smart_delta_key ADD COLUMN created_at BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE device_profile ADD COLUMN created_at BIGINT NOT NULL DEFAULT 0,
+    ADD COLUMN mcu_type TEXT COLLATE "C" NOT NULL DEFAULT '';
+ALTER TABLE device ADD COLUMN created_at BIGINT NOT NULL DEFAULT 0,
+    ADD COLUMN band TEXT COLLATE "C" NOT NULL DEFAULT '',
+    ADD COLUMN classes TEXT COLLATE "C" NOT NULL DEFAULT '',
+    ADD COLUMN lorawan_version TEXT COLLATE "C" NOT NULL DEFAULT '',
+    ADD COLUMN firmware_order BIGINT NOT NULL DEFAULT -1;
+ALTER TABLE device_set ADD COLUMN created_at BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE multicast_group ADD COLUMN created_at BIGINT NOT NULL DEFAULT 0,
+    ADD COLUMN session_class TEXT COLLATE "C" NOT NULL DEFAULT '',
+    ADD COLUMN data_rate BIGINT NOT NULL DEFAULT 0,
+    ADD COLUMN frequency BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE region ADD COLUMN created_at BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE file ADD COLUMN created_at BIGINT NOT NULL DEFAULT 0,
+    ADD COLUMN version TEXT COLLATE "C" NOT NULL DEFAULT '',
+    ADD COLUMN version_order BIGINT NOT NULL DEFAULT -1,
+    ADD COLUMN size BIGINT NOT NULL DEFAULT 0,
+    ADD COLUMN uploaded_at BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE campaign ADD COLUMN created_at BIGINT NOT NULL DEFAULT 0,
+    ADD COLUMN file_id TEXT COLLATE "C" NOT NULL DEFAULT '';
+UPDATE smart_delta_key SET created_at = COALESCE((extract(epoch FROM (doc::json->>'created_at')::timestamptz) * 1000000)::bigint, 0);
+UPDATE device_profile SET created_at = COALESCE((extract(epoch FROM (doc::json->>'created_at')::timestamptz) * 1000000)::bigint, 0),
+    mcu_type = COALESCE(doc::json->>'mcu_type', '');
+UPDATE device SET created_at = COALESCE((extract(epoch FROM (doc::json->>'created_at')::timestamptz) * 1000000)::bigint, 0),
+    band = COALESCE(doc::json->>'band', ''),
+    classes = COALESCE(doc::json->>'classes', ''),
+    lorawan_version = COALESCE(doc::json->>'lorawan_version', ''),
+    firmware_order = CASE WHEN firmware = '' THEN -1
+        WHEN firmware LIKE '%.%' THEN (split_part(firmware, '.', 1)::bigint << 24) + (split_part(firmware, '.', 2)::bigint << 16)
+            + (split_part(firmware, '.', 3)::bigint << 8) + split_part(firmware, '.', 4)::bigint
+        ELSE 4294967296 + ('x' || firmware)::bit(32)::bigint END;
+UPDATE device_set SET created_at = COALESCE((extract(epoch FROM (doc::json->>'created_at')::timestamptz) * 1000000)::bigint, 0);
+UPDATE multicast_group SET created_at = COALESCE((extract(epoch FROM (doc::json->>'created_at')::timestamptz) * 1000000)::bigint, 0),
+    session_class = COALESCE(doc::json->>'session_class', ''),
+    data_rate = COALESCE((doc::json->>'data_rate')::bigint, 0),
+    frequency = COALESCE((doc::json->>'frequency')::bigint, 0);
+UPDATE region SET created_at = COALESCE((extract(epoch FROM (doc::json->>'created_at')::timestamptz) * 1000000)::bigint, 0);
+UPDATE file SET created_at = COALESCE((extract(epoch FROM (doc::json->>'created_at')::timestamptz) * 1000000)::bigint, 0),
+    version = COALESCE(doc::json->>'version', ''),
+    size = COALESCE((doc::json->>'size')::bigint, 0),
+    uploaded_at = COALESCE((extract(epoch FROM (doc::json->>'uploaded_at')::timestamptz) * 1000000)::bigint, 0);
+UPDATE file SET version_order = CASE WHEN version = '' THEN -1
+        WHEN version LIKE '%.%' THEN (split_part(version, '.', 1)::bigint << 24) + (split_part(version, '.', 2)::bigint << 16)
+            + (split_part(version, '.', 3)::bigint << 8) + split_part(version, '.', 4)::bigint
+        ELSE 4294967296 + ('x' || version)::bit(32)::bigint END;
+UPDATE campaign SET created_at = COALESCE((extract(epoch FROM (doc::json->>'created')::timestamptz) * 1000000)::bigint, 0),
+    file_id = COALESCE(doc::json->>'file_id', '');
+
 -- The hardware of a device profile is unique among those of its subscriber.
 DROP INDEX device_profile_producer_id;
 CREATE UNIQUE INDEX device_profile_subscriber_id ON device_profile (subscriber_id, producer_id, module_id, hw_revision) WHERE NOT archived;
@@ -22,11 +73,12 @@ CREATE TABLE subscriber (
     name          TEXT COLLATE "C" NOT NULL,
     archived      BOOLEAN NOT NULL,
     revision      BIGINT NOT NULL,
+    created_at    BIGINT NOT NULL,
     updated_at    BIGINT NOT NULL,
     as_key        BYTEA NOT NULL
 );
-INSERT INTO subscriber (id, subscriber_id, doc, search, name, archived, revision, updated_at, as_key)
-    VALUES ('default', 'default', '{"id":"default","name":"Default"}', 'default', 'Default', FALSE, 1, 0, ''::bytea);
+INSERT INTO subscriber (id, subscriber_id, doc, search, name, archived, revision, created_at, updated_at, as_key)
+    VALUES ('default', 'default', '{"id":"default","name":"Default"}', 'default', 'Default', FALSE, 1, 0, 0, ''::bytea);
 
 -- People. The table is not called "user": PostgreSQL has a word of that name. No subscriber
 -- means that somebody serves all of them.
@@ -38,6 +90,7 @@ CREATE TABLE account (
     name          TEXT COLLATE "C" NOT NULL,
     archived      BOOLEAN NOT NULL,
     revision      BIGINT NOT NULL,
+    created_at    BIGINT NOT NULL,
     updated_at    BIGINT NOT NULL,
     login         TEXT COLLATE "C" NOT NULL,
     role          TEXT COLLATE "C" NOT NULL,
@@ -56,6 +109,7 @@ CREATE TABLE token (
     name          TEXT COLLATE "C" NOT NULL,
     archived      BOOLEAN NOT NULL,
     revision      BIGINT NOT NULL,
+    created_at    BIGINT NOT NULL,
     updated_at    BIGINT NOT NULL,
     digest        TEXT COLLATE "C" NOT NULL,
     user_id       TEXT COLLATE "C" NOT NULL,
@@ -74,6 +128,7 @@ CREATE TABLE job (
     name          TEXT COLLATE "C" NOT NULL,
     archived      BOOLEAN NOT NULL,
     revision      BIGINT NOT NULL,
+    created_at    BIGINT NOT NULL,
     updated_at    BIGINT NOT NULL,
     kind          TEXT COLLATE "C" NOT NULL,
     state         TEXT COLLATE "C" NOT NULL,
@@ -90,6 +145,7 @@ CREATE TABLE report (
     name          TEXT COLLATE "C" NOT NULL,
     archived      BOOLEAN NOT NULL,
     revision      BIGINT NOT NULL,
+    created_at    BIGINT NOT NULL,
     updated_at    BIGINT NOT NULL,
     kind          TEXT COLLATE "C" NOT NULL,
     month         TEXT COLLATE "C" NOT NULL

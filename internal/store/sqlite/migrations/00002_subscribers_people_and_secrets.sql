@@ -10,6 +10,74 @@ ALTER TABLE region ADD COLUMN subscriber_id TEXT NOT NULL DEFAULT 'default';
 ALTER TABLE file ADD COLUMN subscriber_id TEXT NOT NULL DEFAULT 'default';
 ALTER TABLE campaign ADD COLUMN subscriber_id TEXT NOT NULL DEFAULT 'default';
 
+-- What lists are ordered and filtered by has a column of its own, here made from doc. RFC 3339 is cut at the
+-- fraction, because SQLite would round it to milliseconds; the order of versions is that of FirmwareOrder.
+ALTER TABLE smart_delta_key ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE device_profile ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE device_profile ADD COLUMN mcu_type TEXT NOT NULL DEFAULT '';
+ALTER TABLE device ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE device ADD COLUMN band TEXT NOT NULL DEFAULT '';
+ALTER TABLE device ADD COLUMN classes TEXT NOT NULL DEFAULT '';
+ALTER TABLE device ADD COLUMN lorawan_version TEXT NOT NULL DEFAULT '';
+ALTER TABLE device ADD COLUMN firmware_order INTEGER NOT NULL DEFAULT -1;
+ALTER TABLE device_set ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE multicast_group ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE multicast_group ADD COLUMN session_class TEXT NOT NULL DEFAULT '';
+ALTER TABLE multicast_group ADD COLUMN data_rate INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE multicast_group ADD COLUMN frequency INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE region ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE file ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE file ADD COLUMN version TEXT NOT NULL DEFAULT '';
+ALTER TABLE file ADD COLUMN version_order INTEGER NOT NULL DEFAULT -1;
+ALTER TABLE file ADD COLUMN size INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE file ADD COLUMN uploaded_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE campaign ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE campaign ADD COLUMN file_id TEXT NOT NULL DEFAULT '';
+UPDATE smart_delta_key SET created_at = COALESCE(unixepoch(substr(made, 1, 19) || CASE WHEN made LIKE '%Z' THEN 'Z' ELSE substr(made, -6) END) * 1000000
+        + CAST(round(CAST('0' || substr(made, 20) AS REAL) * 1000000) AS INTEGER), 0)
+    FROM (SELECT id AS of, doc ->> 'created_at' AS made FROM smart_delta_key) WHERE id = of;
+UPDATE device_profile SET created_at = COALESCE(unixepoch(substr(made, 1, 19) || CASE WHEN made LIKE '%Z' THEN 'Z' ELSE substr(made, -6) END) * 1000000
+        + CAST(round(CAST('0' || substr(made, 20) AS REAL) * 1000000) AS INTEGER), 0),
+    mcu_type = COALESCE(doc ->> 'mcu_type', '')
+    FROM (SELECT id AS of, doc ->> 'created_at' AS made FROM device_profile) WHERE id = of;
+UPDATE device SET created_at = COALESCE(unixepoch(substr(made, 1, 19) || CASE WHEN made LIKE '%Z' THEN 'Z' ELSE substr(made, -6) END) * 1000000
+        + CAST(round(CAST('0' || substr(made, 20) AS REAL) * 1000000) AS INTEGER), 0),
+    band = COALESCE(doc ->> 'band', ''),
+    classes = COALESCE(doc ->> 'classes', ''),
+    lorawan_version = COALESCE(doc ->> 'lorawan_version', '')
+    FROM (SELECT id AS of, doc ->> 'created_at' AS made FROM device) WHERE id = of;
+UPDATE device SET firmware_order = (parts ->> 0 << 24) + (parts ->> 1 << 16) + (parts ->> 2 << 8) + (parts ->> 3)
+    FROM (SELECT id AS of, '[' || replace(firmware, '.', ',') || ']' AS parts FROM device WHERE firmware LIKE '%.%') WHERE id = of;
+UPDATE device SET firmware_order = (SELECT 4294967296 + sum(instr('0123456789abcdef', substr(firmware, value, 1)) - 1 << 32 - 4 * value) FROM json_each('[1,2,3,4,5,6,7,8]'))
+    WHERE length(firmware) = 8 AND firmware NOT LIKE '%.%';
+UPDATE device_set SET created_at = COALESCE(unixepoch(substr(made, 1, 19) || CASE WHEN made LIKE '%Z' THEN 'Z' ELSE substr(made, -6) END) * 1000000
+        + CAST(round(CAST('0' || substr(made, 20) AS REAL) * 1000000) AS INTEGER), 0)
+    FROM (SELECT id AS of, doc ->> 'created_at' AS made FROM device_set) WHERE id = of;
+UPDATE multicast_group SET created_at = COALESCE(unixepoch(substr(made, 1, 19) || CASE WHEN made LIKE '%Z' THEN 'Z' ELSE substr(made, -6) END) * 1000000
+        + CAST(round(CAST('0' || substr(made, 20) AS REAL) * 1000000) AS INTEGER), 0),
+    session_class = COALESCE(doc ->> 'session_class', ''),
+    data_rate = COALESCE(doc ->> 'data_rate', 0),
+    frequency = COALESCE(doc ->> 'frequency', 0)
+    FROM (SELECT id AS of, doc ->> 'created_at' AS made FROM multicast_group) WHERE id = of;
+UPDATE region SET created_at = COALESCE(unixepoch(substr(made, 1, 19) || CASE WHEN made LIKE '%Z' THEN 'Z' ELSE substr(made, -6) END) * 1000000
+        + CAST(round(CAST('0' || substr(made, 20) AS REAL) * 1000000) AS INTEGER), 0)
+    FROM (SELECT id AS of, doc ->> 'created_at' AS made FROM region) WHERE id = of;
+UPDATE file SET created_at = COALESCE(unixepoch(substr(made, 1, 19) || CASE WHEN made LIKE '%Z' THEN 'Z' ELSE substr(made, -6) END) * 1000000
+        + CAST(round(CAST('0' || substr(made, 20) AS REAL) * 1000000) AS INTEGER), 0),
+    version = COALESCE(doc ->> 'version', ''),
+    size = COALESCE(doc ->> 'size', 0),
+    uploaded_at = COALESCE(unixepoch(substr(came, 1, 19) || CASE WHEN came LIKE '%Z' THEN 'Z' ELSE substr(came, -6) END) * 1000000
+        + CAST(round(CAST('0' || substr(came, 20) AS REAL) * 1000000) AS INTEGER), 0)
+    FROM (SELECT id AS of, doc ->> 'created_at' AS made, doc ->> 'uploaded_at' AS came FROM file) WHERE id = of;
+UPDATE file SET version_order = (parts ->> 0 << 24) + (parts ->> 1 << 16) + (parts ->> 2 << 8) + (parts ->> 3)
+    FROM (SELECT id AS of, '[' || replace(version, '.', ',') || ']' AS parts FROM file WHERE version LIKE '%.%') WHERE id = of;
+UPDATE file SET version_order = (SELECT 4294967296 + sum(instr('0123456789abcdef', substr(version, value, 1)) - 1 << 32 - 4 * value) FROM json_each('[1,2,3,4,5,6,7,8]'))
+    WHERE length(version) = 8 AND version NOT LIKE '%.%';
+UPDATE campaign SET created_at = COALESCE(unixepoch(substr(made, 1, 19) || CASE WHEN made LIKE '%Z' THEN 'Z' ELSE substr(made, -6) END) * 1000000
+        + CAST(round(CAST('0' || substr(made, 20) AS REAL) * 1000000) AS INTEGER), 0),
+    file_id = COALESCE(doc ->> 'file_id', '')
+    FROM (SELECT id AS of, doc ->> 'created' AS made FROM campaign) WHERE id = of;
+
 -- The hardware of a device profile is unique among those of its subscriber.
 DROP INDEX device_profile_triplet;
 CREATE UNIQUE INDEX device_profile_triplet ON device_profile (subscriber_id, producer_id, module_id, hw_revision) WHERE archived = 0;
@@ -22,11 +90,12 @@ CREATE TABLE subscriber (
     name          TEXT NOT NULL,
     archived      INTEGER NOT NULL,
     revision      INTEGER NOT NULL,
+    created_at    INTEGER NOT NULL,
     updated_at    INTEGER NOT NULL,
     as_key        BLOB NOT NULL
 ) STRICT;
-INSERT INTO subscriber (id, subscriber_id, doc, search, name, archived, revision, updated_at, as_key)
-    VALUES ('default', 'default', '{"id":"default","name":"Default"}', 'default', 'Default', 0, 1, 0, x'');
+INSERT INTO subscriber (id, subscriber_id, doc, search, name, archived, revision, created_at, updated_at, as_key)
+    VALUES ('default', 'default', '{"id":"default","name":"Default"}', 'default', 'Default', 0, 1, 0, 0, x'');
 
 -- People. The table is not called "user": PostgreSQL has a word of that name. No subscriber
 -- means that somebody serves all of them.
@@ -38,6 +107,7 @@ CREATE TABLE account (
     name          TEXT NOT NULL,
     archived      INTEGER NOT NULL,
     revision      INTEGER NOT NULL,
+    created_at    INTEGER NOT NULL,
     updated_at    INTEGER NOT NULL,
     login         TEXT NOT NULL,
     role          TEXT NOT NULL,
@@ -56,6 +126,7 @@ CREATE TABLE token (
     name          TEXT NOT NULL,
     archived      INTEGER NOT NULL,
     revision      INTEGER NOT NULL,
+    created_at    INTEGER NOT NULL,
     updated_at    INTEGER NOT NULL,
     digest        TEXT NOT NULL,
     user_id       TEXT NOT NULL,
@@ -74,6 +145,7 @@ CREATE TABLE job (
     name          TEXT NOT NULL,
     archived      INTEGER NOT NULL,
     revision      INTEGER NOT NULL,
+    created_at    INTEGER NOT NULL,
     updated_at    INTEGER NOT NULL,
     kind          TEXT NOT NULL,
     state         TEXT NOT NULL,
@@ -90,6 +162,7 @@ CREATE TABLE report (
     name          TEXT NOT NULL,
     archived      INTEGER NOT NULL,
     revision      INTEGER NOT NULL,
+    created_at    INTEGER NOT NULL,
     updated_at    INTEGER NOT NULL,
     kind          TEXT NOT NULL,
     month         TEXT NOT NULL

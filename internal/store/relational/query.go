@@ -1,0 +1,235 @@
+package relational
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/starling-fuota/starling/internal/store"
+	"github.com/starling-fuota/starling/lorawan"
+)
+
+// condition is a part of WHERE and its parameters.
+type condition struct {
+	sql  string
+	args []any
+}
+
+// and returns the condition that both hold.
+func (c condition) and(sql string, args ...any) condition {
+	if c.sql != "" {
+		sql = c.sql + " AND " + sql
+	}
+	return condition{sql, append(slices.Clip(c.args), args...)}
+}
+
+// selection translates the filters of q, not its order and paging. Query.Check has passed.
+func (c collection[T, K]) selection(ctx context.Context, q store.Query) (condition, error) {
+	var cond condition
+	if c.subscriber != "" {
+		cond = cond.and("subscriber_id = ?", c.subscriber)
+	}
+	if _, said := q.Where[store.ByArchived]; !q.Archived && !said {
+		cond = cond.and("archived = FALSE")
+	}
+	if q.Text != "" {
+		if err := checkText(q.Text); err != nil {
+			return cond, fmt.Errorf("%w: text %q %w", store.ErrQuery, q.Text, err)
+		}
+		cond = cond.and(c.Position+"(search, ?) > 0", strings.ToLower(q.Text))
+	}
+	for _, field := range slices.Sorted(maps.Keys(q.Where)) {
+		value := q.Where[field]
+		err := checkText(value)
+		if err == nil {
+			cond, err = c.filter(ctx, cond, field, value)
+		}
+		if err != nil {
+			return cond, fmt.Errorf("%ss by %s %q: %w: %w", c.name, field, value, store.ErrQuery, err)
+		}
+	}
+	if cond.sql == "" {
+		cond.sql = "TRUE"
+	}
+	return cond, nil
+}
+
+// filter adds the condition that a field has a value.
+func (c collection[T, K]) filter(ctx context.Context, cond condition, field store.Field, value string) (condition, error) {
+	if special := c.special[field]; special != nil {
+		return special(ctx, c.DB, cond, value)
+	}
+	info, _ := store.FieldOf(c.kind.kind, field)
+	column := c.column(field)
+	switch info.Type {
+	case store.NumberField:
+		return between(cond, column, value, parseNumber)
+	case store.TimeField:
+		return between(cond, column, value, parseTime)
+	case store.BoolField:
+		b, err := strconv.ParseBool(value)
+		if err != nil {
+			return cond, fmt.Errorf("is neither true nor false")
+		}
+		if b {
+			return cond.and(column + " = TRUE"), nil
+		}
+		return cond.and(column + " = FALSE"), nil
+	case store.EUIField:
+		return cond.and(column+" = ?", euiOrNone(value)), nil
+	}
+	return cond.and(column+" = ?", value), nil
+}
+
+// column returns the column of a field.
+func (k *kind[T, K]) column(field store.Field) string {
+	if name, ok := k.rename[field]; ok {
+		return name
+	}
+	return string(field)
+}
+
+// between adds the condition that a column has the value, or one of the range "from..to".
+func between(cond condition, column, value string, parse func(string) (from, to int64, err error)) (condition, error) {
+	first, second, isRange := strings.Cut(value, "..")
+	if !isRange {
+		from, to, err := parse(value)
+		switch {
+		case err != nil:
+			return cond, err
+		case from == to:
+			return cond.and(column+" = ?", from), nil
+		}
+		return cond.and(column+" BETWEEN ? AND ?", from, to), nil
+	}
+	if first != "" {
+		from, _, err := parse(first)
+		if err != nil {
+			return cond, err
+		}
+		cond = cond.and(column+" >= ?", from)
+	}
+	if second != "" {
+		_, to, err := parse(second)
+		if err != nil {
+			return cond, err
+		}
+		cond = cond.and(column+" <= ?", to)
+	}
+	return cond, nil
+}
+
+func parseNumber(s string) (from, to int64, err error) {
+	if s == "" {
+		return 0, 0, nil
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return 0, 0, fmt.Errorf("is no whole number: give one, or a range such as 1..5")
+	}
+	return n, n, nil
+}
+
+// parseTime reads a time, which is one microsecond, or a date, which is a day of them.
+func parseTime(s string) (from, to int64, err error) {
+	if s == "" {
+		return 0, 0, nil
+	}
+	if day, err := time.Parse(time.DateOnly, s); err == nil {
+		return day.UnixMicro(), day.AddDate(0, 0, 1).UnixMicro() - 1, nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return 0, 0, fmt.Errorf("is no time: give a date such as 2026-03-01, a time such as 2026-03-01T12:00:00Z, or a range such as 2026-03-01..2026-03-31")
+	}
+	return t.UnixMicro(), t.UnixMicro(), nil
+}
+
+// euiOrNone returns the bytes of an EUI64 in its text form, or NULL, which equals nothing:
+// what cannot be an identifier identifies nothing.
+func euiOrNone(s string) any {
+	e, err := lorawan.ParseEUI64(s)
+	if err != nil {
+		return nil
+	}
+	return ID(e)
+}
+
+// term is a column to order by.
+type term struct {
+	column string
+	of     valueType
+	desc   bool
+}
+
+// order returns the columns to order by. The last one is unique.
+func (c collection[T, K]) order(sort []store.Sort) (terms []term) {
+	desc := false
+	for _, s := range sort {
+		info, _ := store.FieldOf(c.kind.kind, s.Field)
+		t := term{c.column(s.Field), typeOf[info.Type], s.Desc}
+		if by, ok := c.ordered[s.Field]; ok {
+			t.column, t.of = by, numberValue
+		}
+		terms, desc = append(terms, t), s.Desc
+		if t.column == "id" {
+			return terms // nothing is equal from here on
+		}
+	}
+	id := textValue
+	if _, byEUI := store.FieldOf(c.kind.kind, store.ByDevEUI); byEUI {
+		id = bytesValue
+	}
+	return append(terms, term{"id", id, desc})
+}
+
+// orderBy returns the terms as ORDER BY wants them.
+func orderBy(terms []term) string {
+	out := make([]string, len(terms))
+	for i, t := range terms {
+		out[i] = t.column
+		if t.desc {
+			out[i] += " DESC"
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// after adds the condition that a row comes after the one with these values. The engines
+// find the place in an index on the terms, if they all go in one direction: page 10,000 then
+// costs as much as page 1.
+func (c condition) after(terms []term, values []any) condition {
+	uniform := !slices.ContainsFunc(terms, func(t term) bool { return t.desc != terms[0].desc })
+	if uniform {
+		columns := make([]string, len(terms))
+		for i, t := range terms {
+			columns[i] = t.column
+		}
+		return c.and(fmt.Sprintf("(%s) %s (?%s)", strings.Join(columns, ", "), beyond(terms[0]), strings.Repeat(", ?", len(terms)-1)), values...)
+	}
+	// a >= x AND (a > x OR (b >= y AND (b > y OR ...))): the first comparison is what an index can use.
+	var sql strings.Builder
+	var args []any
+	for i, t := range terms {
+		if i == len(terms)-1 {
+			fmt.Fprintf(&sql, "%s %s ?", t.column, beyond(t))
+			args = append(args, values[i])
+			break
+		}
+		fmt.Fprintf(&sql, "%s %s= ? AND (%s %s ? OR (", t.column, beyond(t), t.column, beyond(t))
+		args = append(args, values[i], values[i])
+	}
+	sql.WriteString(strings.Repeat("))", len(terms)-1))
+	return c.and(sql.String(), args...)
+}
+
+func beyond(t term) string {
+	if t.desc {
+		return "<"
+	}
+	return ">"
+}
