@@ -8,6 +8,7 @@ import (
 
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/bulk"
+	"github.com/starling-fuota/starling/internal/identity"
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/lorawan"
 )
@@ -23,40 +24,80 @@ type ImportOptions struct {
 // no error: the report counts them. Errors are ErrTooLarge, bulk.FileError, and those of r and of the
 // callbacks; then the report says what GoodRows has stored before.
 func (s *Service) ImportDevices(ctx context.Context, r io.Reader, opt ImportOptions) (bulk.Report, error) {
-	return s.importTable(ctx, bulk.NewDevices(&target[fleet.Device, lorawan.EUI64]{resource: s.Devices}, objects{s.store}), r, opt)
+	return s.importTable(ctx, r, opt, "device", func(o store.Objects) *bulk.Importer {
+		return bulk.NewDevices(&target[fleet.Device, lorawan.EUI64]{resource: s.Devices, reader: o}, objects{o})
+	})
 }
 
 // ImportDeviceSets imports a table of device sets, as ImportDevices does.
 func (s *Service) ImportDeviceSets(ctx context.Context, r io.Reader, opt ImportOptions) (bulk.Report, error) {
-	return s.importTable(ctx, bulk.NewDeviceSets(&target[fleet.DeviceSet, string]{resource: s.DeviceSets, find: setsByName, free: setNameIsFree}, objects{s.store}), r, opt)
+	return s.importTable(ctx, r, opt, "device_set", func(o store.Objects) *bulk.Importer {
+		return bulk.NewDeviceSets(&target[fleet.DeviceSet, string]{resource: s.DeviceSets, reader: o, find: setsByName, free: setNameIsFree}, objects{o})
+	})
 }
 
 // ImportGroups imports a table of multicast groups, as ImportDevices does.
 func (s *Service) ImportGroups(ctx context.Context, r io.Reader, opt ImportOptions) (bulk.Report, error) {
-	return s.importTable(ctx, bulk.NewGroups(&target[fleet.MulticastGroup, lorawan.EUI64]{resource: s.Groups}), r, opt)
+	return s.importTable(ctx, r, opt, "multicast_group", func(o store.Objects) *bulk.Importer {
+		return bulk.NewGroups(&target[fleet.MulticastGroup, lorawan.EUI64]{resource: s.Groups, reader: o})
+	})
 }
 
-func (s *Service) importTable(ctx context.Context, im *bulk.Importer, r io.Reader, opt ImportOptions) (bulk.Report, error) {
-	limited := &limitedReader{r: r, left: s.maxContent}
+func (s *Service) importTable(ctx context.Context, r io.Reader, opt ImportOptions, kind string, importer func(store.Objects) *bulk.Importer) (bulk.Report, error) {
+	o, err := s.reader(ctx, identity.WriteFleet)
+	if err != nil {
+		return bulk.Report{}, err
+	}
+	im, limited := importer(o), &limitedReader{r: r, left: s.maxContent}
 	if opt.DryRun {
 		return im.Plan(ctx, limited, opt.Options)
 	}
-	return im.Apply(ctx, limited, opt.Mode, opt.Options)
+	report, err := im.Apply(ctx, limited, opt.Mode, opt.Options)
+	if report.Written == 0 {
+		return report, err
+	}
+	// Beside the entries of its rows: what was a table has one entry that says so.
+	note := fmt.Sprintf("%d rows: %d created, %d updated, %d unchanged, %d failed", report.Rows, report.Created, report.Updated, report.Unchanged, report.Failed)
+	recorded := s.change(ctx, identity.WriteFleet, func(c *changes) error {
+		c.record(kind+".import", kind, "", nil, note)
+		return nil
+	})
+	return report, errors.Join(err, recorded)
 }
 
-// ExportDevices writes the devices that are not archived, without their keys, and returns how many.
-func (s *Service) ExportDevices(ctx context.Context, w io.Writer, f bulk.Format) (int, error) {
-	return bulk.ExportDevices(ctx, w, all(ctx, s.Devices), objects{s.store}, bulk.ExportOptions{Format: f})
+// ExportDevices writes the devices that are not archived and returns how many.
+func (s *Service) ExportDevices(ctx context.Context, w io.Writer, opt bulk.ExportOptions) (int, error) {
+	o, err := s.exporting(ctx, "device", opt)
+	if err != nil {
+		return 0, err
+	}
+	return bulk.ExportDevices(ctx, w, all(ctx, s.Devices), objects{o}, opt)
 }
 
 // ExportDeviceSets writes the device sets that are not archived, and returns how many.
-func (s *Service) ExportDeviceSets(ctx context.Context, w io.Writer, f bulk.Format) (int, error) {
-	return bulk.ExportDeviceSets(ctx, w, all(ctx, s.DeviceSets), bulk.ExportOptions{Format: f})
+func (s *Service) ExportDeviceSets(ctx context.Context, w io.Writer, opt bulk.ExportOptions) (int, error) {
+	return bulk.ExportDeviceSets(ctx, w, all(ctx, s.DeviceSets), opt)
 }
 
-// ExportGroups writes the multicast groups that are not archived, without their keys, and returns how many.
-func (s *Service) ExportGroups(ctx context.Context, w io.Writer, f bulk.Format) (int, error) {
-	return bulk.ExportGroups(ctx, w, all(ctx, s.Groups), bulk.ExportOptions{Format: f})
+// ExportGroups writes the multicast groups that are not archived and returns how many.
+func (s *Service) ExportGroups(ctx context.Context, w io.Writer, opt bulk.ExportOptions) (int, error) {
+	if _, err := s.exporting(ctx, "multicast_group", opt); err != nil {
+		return 0, err
+	}
+	return bulk.ExportGroups(ctx, w, all(ctx, s.Groups), opt)
+}
+
+// exporting returns the objects that who asks may read. An export of keys needs the
+// permission to reveal them and is recorded before the first of them goes out.
+func (s *Service) exporting(ctx context.Context, kind string, opt bulk.ExportOptions) (store.Objects, error) {
+	o, err := s.reader(ctx, identity.ReadFleet)
+	if err != nil || !opt.Keys {
+		return o, err
+	}
+	return o, s.change(ctx, identity.RevealKeys, func(c *changes) error {
+		c.record(kind+".export_keys", kind, "", nil, "the keys of all that are not archived")
+		return nil
+	})
 }
 
 // all goes through the pages of a list. Each page is what was stored when it was read.
@@ -85,6 +126,7 @@ func all[T interface{ Validate() error }, K comparable](ctx context.Context, r *
 // target lets an import store objects under the rules that hold for single ones.
 type target[T interface{ Validate() error }, K comparable] struct {
 	resource *Resource[T, K]
+	reader   store.Objects                                          // of the subscriber whose table it is
 	find     func(context.Context, store.Objects, []K) ([]T, error) // by what a table knows objects by; nil: by identifier
 	free     func(context.Context, store.Objects, *T) error         // returns why a new object is none; nil: the store sees that
 }
@@ -92,15 +134,15 @@ type target[T interface{ Validate() error }, K comparable] struct {
 // FindAll returns the objects of the keys that exist.
 func (t *target[T, K]) FindAll(ctx context.Context, keys []K) ([]T, error) {
 	if t.find != nil {
-		return t.find(ctx, t.resource.service.store, keys)
+		return t.find(ctx, t.reader, keys)
 	}
-	return t.resource.rules.collection(t.resource.service.store).FindAll(ctx, keys)
+	return t.resource.rules.collection(t.reader).FindAll(ctx, keys)
 }
 
 // Check returns what the rules have against each change. What only the store can see,
 // such as a value that must be unique, it does not know.
 func (t *target[T, K]) Check(ctx context.Context, changes []bulk.Change[T]) ([]error, error) {
-	o := newReferences(t.resource.service.store)
+	o := newReferences(t.reader)
 	reasons := make([]error, len(changes))
 	for i, c := range changes {
 		err := aboutRow(t.resource.allowed(ctx, o, c.Before, &c.After))
@@ -112,31 +154,31 @@ func (t *target[T, K]) Check(ctx context.Context, changes []bulk.Change[T]) ([]e
 	return reasons, nil
 }
 
-// Tx runs f in a transaction of the store.
+// Tx runs f in a transaction in which who asks may write.
 func (t *target[T, K]) Tx(ctx context.Context, f func(bulk.Writer[T]) error) error {
-	return t.resource.service.store.Tx(ctx, func(o store.Objects) error { return f(&writer[T, K]{t, newReferences(o)}) })
+	return t.resource.change(ctx, func(c *changes) error {
+		c.Objects = newReferences(c.Objects)
+		return f(&writer[T, K]{t, c})
+	})
 }
 
 // writer is a target inside of a transaction.
 type writer[T interface{ Validate() error }, K comparable] struct {
 	*target[T, K]
-	objects store.Objects
+	changes *changes
 }
 
 // Write creates or updates one object as Create and Update of its Resource do.
 func (w *writer[T, K]) Write(ctx context.Context, c bulk.Change[T]) error {
 	if c.Before != nil {
-		return aboutRow(w.resource.replace(ctx, w.objects, c.Before, &c.After))
-	}
-	if err := w.resource.complete(&c.After); err != nil {
-		return err
+		return aboutRow(w.resource.replace(ctx, w.changes, c.Before, &c.After))
 	}
 	if w.free != nil {
-		if err := w.free(ctx, w.objects, &c.After); err != nil {
+		if err := w.free(ctx, w.changes, &c.After); err != nil {
 			return aboutRow(err)
 		}
 	}
-	return aboutRow(w.resource.insert(ctx, w.objects, &c.After))
+	return aboutRow(w.resource.insert(ctx, w.changes, &c.After))
 }
 
 // references are objects that are asked for a device profile once: all rows of a table
@@ -178,7 +220,7 @@ func (r refusal) Is(target error) bool { return target == bulk.ErrRefused }
 
 // aboutRow marks the errors that are about one object, and returns all others as they are.
 func aboutRow(err error) error {
-	for _, rule := range []error{ErrInUse, store.ErrStale, store.ErrConflict} {
+	for _, rule := range []error{ErrInUse, ErrQuota, store.ErrStale, store.ErrConflict} {
 		if errors.Is(err, rule) {
 			return refusal{err}
 		}

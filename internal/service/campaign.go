@@ -7,12 +7,17 @@ import (
 
 	"github.com/starling-fuota/starling/campaign"
 	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/internal/identity"
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/lorawan"
 )
 
 // Start starts a configured campaign.
 func (s *Service) Start(ctx context.Context, campaignID string) (fleet.Campaign, error) {
+	a, err := may(ctx, identity.RunCampaigns)
+	if err != nil {
+		return fleet.Campaign{}, err
+	}
 	s.starting.Lock()
 	defer s.starting.Unlock()
 	c, err := s.Campaigns.Find(ctx, campaignID)
@@ -28,11 +33,31 @@ func (s *Service) Start(ctx context.Context, campaignID string) (fleet.Campaign,
 	if err := s.groupsAreFree(ctx, c); err != nil {
 		return c, err
 	}
+	if err := s.oneMoreRuns(ctx, c); err != nil {
+		return c, err
+	}
 	err = s.runner.Start(ctx, campaignID)
 	if errors.Is(err, campaign.ErrBlocked) {
 		err = fmt.Errorf("campaign %s %w: %w", campaignID, ErrBlocked, err)
 	}
-	return s.after(ctx, campaignID, err)
+	return s.after(ctx, a, "start", campaignID, err)
+}
+
+// oneMoreRuns returns ErrQuota if the subscriber runs as many campaigns as it may.
+func (s *Service) oneMoreRuns(ctx context.Context, c fleet.Campaign) error {
+	subscriber, err := s.store.Subscribers().Find(ctx, c.SubscriberID)
+	if err != nil {
+		return err
+	}
+	limit := subscriber.Quota.RunningCampaigns
+	if limit == 0 {
+		return nil
+	}
+	campaigns, err := running(ctx, s.store.Within(c.SubscriberID))
+	if err == nil && len(campaigns) >= limit {
+		err = fmt.Errorf("subscriber %s runs its %d campaigns, one more %w: wait for one to end, or stop it", c.SubscriberID, limit, ErrQuota)
+	}
+	return err
 }
 
 // groupsAreFree returns ErrInUse if a running campaign sends to one of c's groups:
@@ -62,37 +87,47 @@ func (s *Service) groupsAreFree(ctx context.Context, c fleet.Campaign) error {
 
 // Stop stops a running campaign. Stopping a stopped one is no error.
 func (s *Service) Stop(ctx context.Context, campaignID string) (fleet.Campaign, error) {
-	return s.order(ctx, campaignID, "stopping", func(c fleet.Campaign) bool { return c.Status == fleet.Stopped }, s.runner.Stop)
+	return s.order(ctx, campaignID, "stop", func(c fleet.Campaign) bool { return c.Status == fleet.Stopped }, s.runner.Stop)
 }
 
 // Pause keeps a running campaign from sending. Pausing a paused one is no error.
 func (s *Service) Pause(ctx context.Context, campaignID string) (fleet.Campaign, error) {
-	return s.order(ctx, campaignID, "pausing", func(c fleet.Campaign) bool { return c.Status == fleet.Running && c.Paused }, s.runner.Pause)
+	return s.order(ctx, campaignID, "pause", func(c fleet.Campaign) bool { return c.Status == fleet.Running && c.Paused }, s.runner.Pause)
 }
 
 // Resume lets a paused campaign go on. Resuming one that goes on is no error.
 func (s *Service) Resume(ctx context.Context, campaignID string) (fleet.Campaign, error) {
-	return s.order(ctx, campaignID, "resuming", func(c fleet.Campaign) bool { return c.Status == fleet.Running && !c.Paused }, s.runner.Resume)
+	return s.order(ctx, campaignID, "resume", func(c fleet.Campaign) bool { return c.Status == fleet.Running && !c.Paused }, s.runner.Resume)
 }
 
 // order passes an order for a running campaign on, unless it is done already.
 func (s *Service) order(ctx context.Context, campaignID, what string, done func(fleet.Campaign) bool, do func(context.Context, string) error) (fleet.Campaign, error) {
+	a, err := may(ctx, identity.RunCampaigns)
+	if err != nil {
+		return fleet.Campaign{}, err
+	}
 	c, err := s.Campaigns.Find(ctx, campaignID)
 	switch {
 	case err != nil || done(c):
 		return c, err
 	case c.Status != fleet.Running:
-		return c, fmt.Errorf("campaign %s is %s, %s it %w", c.ID, c.Status, what, ErrState)
+		return c, fmt.Errorf("campaign %s is %s, the order to %s it %w", c.ID, c.Status, what, ErrState)
 	}
-	return s.after(ctx, campaignID, do(ctx, campaignID))
+	return s.after(ctx, a, what, campaignID, do(ctx, campaignID))
 }
 
-// after returns the campaign as an order left it.
-func (s *Service) after(ctx context.Context, campaignID string, err error) (fleet.Campaign, error) {
+// after records an order that was obeyed, and returns the campaign as it left it.
+func (s *Service) after(ctx context.Context, a identity.Actor, order, campaignID string, err error) (fleet.Campaign, error) {
 	if err != nil {
 		return fleet.Campaign{}, err
 	}
-	return s.Campaigns.Find(ctx, campaignID)
+	c, err := s.Campaigns.Find(ctx, campaignID)
+	if err != nil {
+		return c, err
+	}
+	e := entry(a, s.wall(), "campaign."+order, "campaign", campaignID, "")
+	e.SubscriberID = c.SubscriberID
+	return c, s.store.Record(ctx, e)
 }
 
 // Copy makes a new campaign with the settings of another, whatever became of that one.
@@ -131,7 +166,7 @@ func (s *Service) Progress(ctx context.Context, campaignID string) (p Progress, 
 	}
 	// Read before the rest: then the rest is at least as new, and a viewer that asks
 	// again when Run changes misses nothing.
-	if p.Run, err = s.RunInfo(ctx, campaignID); err != nil {
+	if p.Run, err = s.runInfo(ctx, campaignID); err != nil {
 		return p, err
 	}
 	// Counting goes through all devices. Viewers of the same step share one count.
@@ -158,6 +193,13 @@ func (s *Service) Progress(ctx context.Context, campaignID string) (p Progress, 
 // RunInfo tells whether there is anything new to see. A campaign that was never
 // started gives the zero value.
 func (s *Service) RunInfo(ctx context.Context, campaignID string) (store.RunInfo, error) {
+	if _, err := s.Campaigns.Find(ctx, campaignID); err != nil {
+		return store.RunInfo{}, err
+	}
+	return s.runInfo(ctx, campaignID)
+}
+
+func (s *Service) runInfo(ctx context.Context, campaignID string) (store.RunInfo, error) {
 	info, err := s.store.RunInfo(ctx, campaignID)
 	if errors.Is(err, store.ErrNotFound) {
 		return store.RunInfo{CampaignID: campaignID}, nil

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/internal/identity"
 	"github.com/starling-fuota/starling/internal/store"
 )
 
@@ -13,6 +14,9 @@ import (
 // the sender says the digest is. Uploading the same content twice is no error; another content is ErrState.
 func (s *Service) Upload(ctx context.Context, fileID string, r io.Reader, sha256 string) (fleet.File, error) {
 	// Asked for first, so that nobody uploads much for nothing.
+	if _, err := may(ctx, identity.WriteFleet); err != nil {
+		return fleet.File{}, err
+	}
 	before, err := s.Files.Find(ctx, fileID)
 	if err != nil {
 		return before, err

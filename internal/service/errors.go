@@ -14,6 +14,7 @@ var (
 	ErrState    = errors.New("is not possible now")
 	ErrTooLarge = errors.New("is larger than a file may be")
 	ErrDigest   = errors.New("does not have the digest that was announced")
+	ErrQuota    = errors.New("is more than its quota")
 	ErrBlocked  = errors.New("cannot start as it is") // a plan found what stands in the way
 )
 

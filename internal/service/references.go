@@ -93,17 +93,18 @@ func inUse(ctx context.Context, o store.Objects, uses func(fleet.Campaign) (bool
 	return nil
 }
 
+// deviceInUse asks for the devices that a campaign runs with, and not for its sets: those
+// may be filters, and who matches a filter changes.
 func deviceInUse(ctx context.Context, o store.Objects, d *fleet.Device) error {
-	return inUse(ctx, o, func(c fleet.Campaign) (bool, error) {
-		for _, set := range c.DeviceSets {
-			sets, err := o.DeviceSets().Count(ctx, store.Query{Archived: true,
-				Where: map[store.Field]string{store.ByID: set, store.ByDevice: d.DevEUI.String()}})
-			if err != nil || sets > 0 {
-				return true, err
-			}
-		}
-		return false, nil
-	})
+	ids, err := o.RunningWith(ctx, d.DevEUI)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	c, err := o.Campaigns().Find(ctx, ids[0])
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %q (%s)", ErrInUse, c.Name, c.ID)
 }
 
 func usesGroup(ctx context.Context, o store.Objects, c fleet.Campaign, group lorawan.EUI64) (bool, error) {

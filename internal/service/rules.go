@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/internal/identity"
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/lorawan"
 )
@@ -19,33 +21,47 @@ import (
 // defineResources says what is particular about each kind of object.
 func (s *Service) defineResources() {
 	s.Devices = &Resource[fleet.Device, lorawan.EUI64]{s, rules[fleet.Device, lorawan.EUI64]{
+		name: "device", read: identity.ReadFleet, write: identity.WriteFleet,
 		collection: store.Objects.Devices,
-		meta:       func(d *fleet.Device) meta { return meta{&d.CreatedAt, &d.UpdatedAt, &d.Revision, &d.Archived} },
-		check:      checkDevice,
+		id:         func(d *fleet.Device) string { return d.DevEUI.String() },
+		keys:       func(d *fleet.Device) map[string][]byte { return map[string][]byte{"root_key": aesKey(d.RootKey)} },
+		quota:      func(q fleet.Quota) int { return q.Devices },
+		meta: func(d *fleet.Device) meta {
+			return meta{&d.SubscriberID, &d.CreatedAt, &d.UpdatedAt, &d.Revision, &d.Archived}
+		},
+		check: checkDevice,
 		free: func(d *fleet.Device) {
 			d.Name, d.Tag, d.Firmware, d.FirmwareChanged = "", "", fleet.Firmware{}, time.Time{}
 		},
 		frozen: deviceInUse,
-		created: func(d *fleet.Device) error {
+		created: func(d *fleet.Device, _ fleet.SubscriberDefaults) error {
 			firmwareChanged(&fleet.Device{}, d, d.CreatedAt)
 			return nil
 		},
 		changed: firmwareChanged,
 	}}
 	s.DeviceSets = &Resource[fleet.DeviceSet, string]{s, rules[fleet.DeviceSet, string]{
+		name: "device_set", read: identity.ReadFleet, write: identity.WriteFleet,
 		collection: store.Objects.DeviceSets,
-		meta:       func(x *fleet.DeviceSet) meta { return meta{&x.CreatedAt, &x.UpdatedAt, &x.Revision, &x.Archived} },
-		created:    func(x *fleet.DeviceSet) error { return setID(&x.ID) },
-		check:      checkSet,
-		free:       func(x *fleet.DeviceSet) { x.Name, x.Description = "", "" },
+		id:         func(x *fleet.DeviceSet) string { return x.ID },
+		meta: func(x *fleet.DeviceSet) meta {
+			return meta{&x.SubscriberID, &x.CreatedAt, &x.UpdatedAt, &x.Revision, &x.Archived}
+		},
+		created: func(x *fleet.DeviceSet, _ fleet.SubscriberDefaults) error { return setID(&x.ID) },
+		check:   checkSet,
+		free:    func(x *fleet.DeviceSet) { x.Name, x.Description = "", "" },
 		frozen: func(ctx context.Context, o store.Objects, x *fleet.DeviceSet) error {
 			return inUse(ctx, o, func(c fleet.Campaign) (bool, error) { return slices.Contains(c.DeviceSets, x.ID), nil })
 		},
 	}}
 	s.Groups = &Resource[fleet.MulticastGroup, lorawan.EUI64]{s, rules[fleet.MulticastGroup, lorawan.EUI64]{
+		name: "multicast_group", read: identity.ReadFleet, write: identity.WriteFleet,
 		collection: store.Objects.Groups,
+		id:         func(g *fleet.MulticastGroup) string { return g.DevEUI.String() },
+		keys:       func(g *fleet.MulticastGroup) map[string][]byte { return map[string][]byte{"mc_key": aesKey(g.McKey)} },
+		quota:      func(q fleet.Quota) int { return q.Groups },
 		meta: func(g *fleet.MulticastGroup) meta {
-			return meta{&g.CreatedAt, &g.UpdatedAt, &g.Revision, &g.Archived}
+			return meta{&g.SubscriberID, &g.CreatedAt, &g.UpdatedAt, &g.Revision, &g.Archived}
 		},
 		created: s.generateMcKey,
 		check:   checkGroup,
@@ -55,43 +71,60 @@ func (s *Service) defineResources() {
 		},
 	}}
 	s.Regions = &Resource[fleet.Region, string]{s, rules[fleet.Region, string]{
+		name: "region", read: identity.ReadFleet, write: identity.WriteFleet,
 		collection: store.Objects.Regions,
-		meta:       func(r *fleet.Region) meta { return meta{&r.CreatedAt, &r.UpdatedAt, &r.Revision, &r.Archived} },
-		created:    func(r *fleet.Region) error { return setID(&r.ID) },
-		check:      checkRegion,
-		free:       func(r *fleet.Region) { r.Name, r.Description = "", "" },
+		id:         func(r *fleet.Region) string { return r.ID },
+		meta: func(r *fleet.Region) meta {
+			return meta{&r.SubscriberID, &r.CreatedAt, &r.UpdatedAt, &r.Revision, &r.Archived}
+		},
+		created: func(r *fleet.Region, _ fleet.SubscriberDefaults) error { return setID(&r.ID) },
+		check:   checkRegion,
+		free:    func(r *fleet.Region) { r.Name, r.Description = "", "" },
 		frozen: func(ctx context.Context, o store.Objects, r *fleet.Region) error {
 			return inUse(ctx, o, func(c fleet.Campaign) (bool, error) { return slices.Contains(c.Regions, r.ID), nil })
 		},
 	}}
 	s.Files = &Resource[fleet.File, string]{s, rules[fleet.File, string]{
+		name: "file", read: identity.ReadFleet, write: identity.WriteFleet,
 		collection: store.Objects.Files,
-		meta:       func(f *fleet.File) meta { return meta{&f.CreatedAt, &f.UpdatedAt, &f.Revision, &f.Archived} },
-		created:    func(f *fleet.File) error { return setID(&f.ID) },
-		check:      checkFile,
-		free:       func(f *fleet.File) { f.Name, f.Description = "", "" },
+		id:         func(f *fleet.File) string { return f.ID },
+		meta: func(f *fleet.File) meta {
+			return meta{&f.SubscriberID, &f.CreatedAt, &f.UpdatedAt, &f.Revision, &f.Archived}
+		},
+		created: func(f *fleet.File, _ fleet.SubscriberDefaults) error { return setID(&f.ID) },
+		check:   checkFile,
+		free:    func(f *fleet.File) { f.Name, f.Description = "", "" },
 		frozen: func(ctx context.Context, o store.Objects, f *fleet.File) error {
 			return inUse(ctx, o, func(c fleet.Campaign) (bool, error) { return c.FileID == f.ID, nil })
 		},
 	}}
 	s.Profiles = &Resource[fleet.DeviceProfile, string]{s, rules[fleet.DeviceProfile, string]{
+		name: "device_profile", read: identity.ReadFleet, write: identity.WriteFleet,
 		collection: store.Objects.Profiles,
+		id:         func(p *fleet.DeviceProfile) string { return p.ID },
 		meta: func(p *fleet.DeviceProfile) meta {
-			return meta{&p.CreatedAt, &p.UpdatedAt, &p.Revision, &p.Archived}
+			return meta{&p.SubscriberID, &p.CreatedAt, &p.UpdatedAt, &p.Revision, &p.Archived}
 		},
-		created: func(p *fleet.DeviceProfile) error { return setID(&p.ID) },
-		check:   checkProfile,
-		free:    func(p *fleet.DeviceProfile) { p.Name, p.Description, p.MCUType = "", "", "" },
+		created: func(p *fleet.DeviceProfile, defaults fleet.SubscriberDefaults) error {
+			p.TimeTolerance = cmp.Or(p.TimeTolerance, defaults.TimeTolerance)
+			p.DefaultUplinkPeriod = cmp.Or(p.DefaultUplinkPeriod, defaults.DefaultUplinkPeriod)
+			return setID(&p.ID)
+		},
+		check: checkProfile,
+		free:  func(p *fleet.DeviceProfile) { p.Name, p.Description, p.MCUType = "", "", "" },
 		frozen: func(ctx context.Context, o store.Objects, p *fleet.DeviceProfile) error {
 			return inUse(ctx, o, func(c fleet.Campaign) (bool, error) { return usesProfile(ctx, o, c, p.ID) })
 		},
 	}}
 	s.SmartDeltaKeys = &Resource[fleet.SmartDeltaKey, string]{s, rules[fleet.SmartDeltaKey, string]{
+		name: "smart_delta_key", read: identity.ReadFleet, write: identity.WriteFleet,
 		collection: store.Objects.SmartDeltaKeys,
+		id:         func(k *fleet.SmartDeltaKey) string { return k.ID },
+		keys:       func(k *fleet.SmartDeltaKey) map[string][]byte { return map[string][]byte{"private_key": k.PrivateKey} },
 		meta: func(k *fleet.SmartDeltaKey) meta {
-			return meta{&k.CreatedAt, &k.UpdatedAt, &k.Revision, &k.Archived}
+			return meta{&k.SubscriberID, &k.CreatedAt, &k.UpdatedAt, &k.Revision, &k.Archived}
 		},
-		created: func(k *fleet.SmartDeltaKey) error {
+		created: func(k *fleet.SmartDeltaKey, _ fleet.SubscriberDefaults) error {
 			if err := readPrivateKey(k); err != nil {
 				return err
 			}
@@ -102,12 +135,17 @@ func (s *Service) defineResources() {
 		// A running campaign sends what has been signed before.
 		frozen: func(context.Context, store.Objects, *fleet.SmartDeltaKey) error { return nil },
 	}}
+	s.definePeople()
 	s.Campaigns = &Resource[fleet.Campaign, string]{s, rules[fleet.Campaign, string]{
+		name: "campaign", read: identity.ReadFleet, write: identity.WriteFleet,
 		collection: store.Objects.Campaigns,
+		id:         func(c *fleet.Campaign) string { return c.ID },
 		meta: func(c *fleet.Campaign) meta {
-			return meta{&c.Created, &c.LastChanged, &c.Revision, &c.Archived}
+			return meta{&c.SubscriberID, &c.Created, &c.LastChanged, &c.Revision, &c.Archived}
 		},
-		created: func(c *fleet.Campaign) error {
+		created: func(c *fleet.Campaign, defaults fleet.SubscriberDefaults) error {
+			c.MaxDuration = cmp.Or(c.MaxDuration, defaults.MaxDuration)
+			c.SuccessThreshold = cmp.Or(c.SuccessThreshold, defaults.SuccessThreshold)
 			c.Status, c.StatusReason, c.Paused = fleet.Configured, "", false
 			return setID(&c.ID)
 		},
@@ -130,8 +168,17 @@ func setID(id *string) (err error) {
 	return err
 }
 
+// aesKey returns the bytes of a key, none for none.
+func aesKey(k lorawan.AES128Key) []byte {
+	if k.IsZero() {
+		return nil
+	}
+	return k[:]
+}
+
 // generateMcKey gives a group without a key a random one.
-func (s *Service) generateMcKey(g *fleet.MulticastGroup) error {
+func (s *Service) generateMcKey(g *fleet.MulticastGroup, defaults fleet.SubscriberDefaults) error {
+	g.Band = cmp.Or(g.Band, defaults.Band)
 	if !g.McKey.IsZero() {
 		return nil
 	}

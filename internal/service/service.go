@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/internal/identity"
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/lorawan"
 )
@@ -36,7 +37,9 @@ const DefaultMaxContent = 64 << 20
 type Config struct {
 	Store      store.Store
 	Runner     Runner
-	Now        func() time.Time // nil: time.Now
+	Rotation   Rotation         // of the key that keys are sealed under
+	Now        func() time.Time // of the network that campaigns run on; nil: time.Now
+	Wall       func() time.Time // of people: sessions, the audit log, jobs; nil: time.Now
 	Random     io.Reader        // for keys; nil: crypto/rand
 	MaxContent int64            // bytes of one file; 0: DefaultMaxContent
 }
@@ -51,12 +54,19 @@ type Service struct {
 	Profiles       *Resource[fleet.DeviceProfile, string]
 	SmartDeltaKeys *Resource[fleet.SmartDeltaKey, string]
 	Campaigns      *Resource[fleet.Campaign, string]
+	Subscribers    *Resource[fleet.Subscriber, string]
+	Users          *Resource[identity.User, string]
 
 	store      store.Store
 	runner     Runner
+	rotation   Rotation
 	clock      func() time.Time
+	wallClock  func() time.Time
 	random     io.Reader
 	maxContent int64
+	limiter    *identity.Limiter
+	bulk       map[string]Many // by collection; filled once, before the service is used
+	queued     chan struct{}   // holds one wish that Work look for jobs
 
 	starting sync.Mutex // a start looks at all running campaigns: one at a time
 
@@ -66,10 +76,13 @@ type Service struct {
 
 // New returns a Service.
 func New(cfg Config) *Service {
-	s := &Service{store: cfg.Store, runner: cfg.Runner, clock: cfg.Now, random: cfg.Random, maxContent: cfg.MaxContent,
-		counted: map[string]Progress{}}
+	s := &Service{store: cfg.Store, runner: cfg.Runner, rotation: cfg.Rotation, clock: cfg.Now, wallClock: cfg.Wall, random: cfg.Random, maxContent: cfg.MaxContent,
+		counted: map[string]Progress{}, bulk: map[string]Many{}, queued: make(chan struct{}, 1)}
 	if s.clock == nil {
 		s.clock = time.Now
+	}
+	if s.wallClock == nil {
+		s.wallClock = time.Now
 	}
 	if s.random == nil {
 		s.random = rand.Reader
@@ -77,12 +90,17 @@ func New(cfg Config) *Service {
 	if s.maxContent == 0 {
 		s.maxContent = DefaultMaxContent
 	}
+	s.limiter = identity.NewLimiter(s.wallClock)
 	s.defineResources()
 	return s
 }
 
 // now returns the time as the store keeps it.
 func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
+
+// wall returns the time of people, which goes on at its own pace when that of a simulated
+// network jumps: a session must not end because a campaign of days took seconds.
+func (s *Service) wall() time.Time { return s.wallClock().UTC().Truncate(time.Microsecond) }
 
 // newID returns an opaque identifier that sorts by time of creation (UUIDv7).
 func newID() (string, error) {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/internal/identity"
 	"github.com/starling-fuota/starling/internal/service"
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/internal/store/sqlite"
@@ -24,7 +25,8 @@ import (
 	"github.com/starling-fuota/starling/lorawan/region"
 )
 
-var ctx = context.Background()
+// ctx is that of somebody who may do everything.
+var ctx = service.As(context.Background(), identity.System(fleet.DefaultSubscriber))
 
 // fakeRunner makes campaigns RUNNING and otherwise only remembers its orders.
 type fakeRunner struct {
@@ -35,7 +37,18 @@ type fakeRunner struct {
 
 func (r *fakeRunner) Start(ctx context.Context, id string) error {
 	r.orders = append(r.orders, "start")
-	return r.store.CreateRun(ctx, store.Run{CampaignID: id, Started: r.now()})
+	run := store.Run{CampaignID: id, Started: r.now(), Devices: map[lorawan.EUI64][]byte{}}
+	c, err := r.store.Campaigns().Find(ctx, id)
+	if err != nil {
+		return err
+	}
+	sets, err := r.store.DeviceSets().FindAll(ctx, c.DeviceSets)
+	for _, set := range sets {
+		for _, dev := range set.Devices {
+			run.Devices[dev] = nil
+		}
+	}
+	return errors.Join(err, r.store.CreateRun(ctx, run))
 }
 
 func (r *fakeRunner) Stop(ctx context.Context, id string) error {
@@ -62,6 +75,7 @@ type world struct {
 	store    store.Store
 	runner   *fakeRunner
 	clock    time.Time
+	wall     time.Time
 	profile  fleet.DeviceProfile
 	device   fleet.Device
 	set      fleet.DeviceSet
@@ -81,7 +95,9 @@ func newWorld(t *testing.T) *world {
 	w := &world{T: t, store: db, clock: time.Date(2026, 3, 1, 12, 0, 0, 999, time.UTC)}
 	now := func() time.Time { w.clock = w.clock.Add(time.Second); return w.clock }
 	w.runner = &fakeRunner{store: db, now: now}
-	w.Service = service.New(service.Config{Store: db, Runner: w.runner, Now: now, MaxContent: 1 << 20})
+	w.wall = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	w.Service = service.New(service.Config{Store: db, Runner: w.runner, Now: now, MaxContent: 1 << 20,
+		Wall: func() time.Time { return w.wall }})
 
 	w.profile = created(w, w.Profiles, fleet.DeviceProfile{Name: "meter", ProducerID: "acme", ModuleID: "m", HWRevision: 1})
 	w.device = created(w, w.Devices, fleet.Device{DevEUI: lorawan.EUI64{1}, ProfileID: w.profile.ID, Name: "one"})
@@ -154,7 +170,7 @@ func TestReferencesMustLeadSomewhere(t *testing.T) {
 		wantField(t, err, field)
 	}
 	// Archived things are not referred to anew, but old references stay.
-	if err := w.Profiles.Archive(ctx, w.profile.ID); err != nil {
+	if err := w.Profiles.Archive(ctx, w.profile.ID, service.AnyRevision); err != nil {
 		t.Fatal(err)
 	}
 	_, err = w.Devices.Create(ctx, fleet.Device{DevEUI: lorawan.EUI64{9}, ProfileID: w.profile.ID})
@@ -227,21 +243,21 @@ func TestARunningCampaignKeepsWhatItUses(t *testing.T) {
 
 	_, err := w.Devices.Update(ctx, w.device.DevEUI, 0, func(d *fleet.Device) error { d.RootKey[0] = 1; return nil })
 	wantError(t, err, service.ErrInUse)
-	wantError(t, w.Devices.Archive(ctx, w.device.DevEUI), service.ErrInUse)
+	wantError(t, w.Devices.Archive(ctx, w.device.DevEUI, service.AnyRevision), service.ErrInUse)
 	_, err = w.Devices.Update(ctx, w.device.DevEUI, 0, func(d *fleet.Device) error { d.Archived = true; return nil })
 	wantError(t, err, service.ErrInUse)
 	_, err = w.DeviceSets.Update(ctx, w.set.ID, 0, func(s *fleet.DeviceSet) error { s.Devices = nil; return nil })
 	wantError(t, err, service.ErrInUse)
 	_, err = w.Groups.Update(ctx, w.group.DevEUI, 0, func(g *fleet.MulticastGroup) error { g.DataRate = 3; return nil })
 	wantError(t, err, service.ErrInUse)
-	wantError(t, w.Regions.Archive(ctx, w.region.ID), service.ErrInUse)
+	wantError(t, w.Regions.Archive(ctx, w.region.ID, service.AnyRevision), service.ErrInUse)
 	_, err = w.Files.Update(ctx, w.file.ID, 0, func(f *fleet.File) error { f.Version = fleet.MustParseFirmware("3.0.0.0"); return nil })
 	wantError(t, err, service.ErrInUse)
 	_, err = w.Profiles.Update(ctx, w.profile.ID, 0, func(p *fleet.DeviceProfile) error { p.Ports.Fragmentation = 7; return nil })
 	wantError(t, err, service.ErrInUse)
 	_, err = w.Campaigns.Update(ctx, w.campaign.ID, 0, func(c *fleet.Campaign) error { c.SuccessThreshold = 1; return nil })
 	wantError(t, err, service.ErrState)
-	wantError(t, w.Campaigns.Archive(ctx, w.campaign.ID), service.ErrState)
+	wantError(t, w.Campaigns.Archive(ctx, w.campaign.ID, service.AnyRevision), service.ErrState)
 
 	// Texts, reported versions and what it does not use may change.
 	if _, err := w.Devices.Update(ctx, w.device.DevEUI, 0, func(d *fleet.Device) error {
@@ -253,7 +269,7 @@ func TestARunningCampaignKeepsWhatItUses(t *testing.T) {
 	if _, err := w.Campaigns.Update(ctx, w.campaign.ID, 0, func(c *fleet.Campaign) error { c.Description = "note"; return nil }); err != nil {
 		t.Error(err)
 	}
-	if err := errors.Join(w.Groups.Archive(ctx, spare.DevEUI), w.Devices.Archive(ctx, free.DevEUI)); err != nil {
+	if err := errors.Join(w.Groups.Archive(ctx, spare.DevEUI, service.AnyRevision), w.Devices.Archive(ctx, free.DevEUI, service.AnyRevision)); err != nil {
 		t.Error(err)
 	}
 
@@ -261,7 +277,7 @@ func TestARunningCampaignKeepsWhatItUses(t *testing.T) {
 	if _, err := w.Stop(ctx, w.campaign.ID); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(w.Devices.Archive(ctx, w.device.DevEUI), w.Campaigns.Archive(ctx, w.campaign.ID), w.Campaigns.Archive(ctx, w.campaign.ID)); err != nil {
+	if err := errors.Join(w.Devices.Archive(ctx, w.device.DevEUI, service.AnyRevision), w.Campaigns.Archive(ctx, w.campaign.ID, service.AnyRevision), w.Campaigns.Archive(ctx, w.campaign.ID, service.AnyRevision)); err != nil {
 		t.Error(err)
 	}
 	_, err = w.Campaigns.Update(ctx, w.campaign.ID, 0, func(c *fleet.Campaign) error { c.SuccessThreshold = 1; return nil })

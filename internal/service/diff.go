@@ -1,0 +1,89 @@
+package service
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Bounds of a value in the audit log: what is longer is named by its size and digest.
+const maxAudited = 2048
+
+// redacted stands for a key in the audit log.
+var redacted = json.RawMessage(`"[redacted]"`)
+
+// unaudited are fields that change with every change.
+var unaudited = map[string]bool{"revision": true, "updated_at": true, "last_changed": true}
+
+// fieldChange is what became of one field.
+type fieldChange struct {
+	Before json.RawMessage `json:"before,omitempty"`
+	After  json.RawMessage `json:"after,omitempty"`
+}
+
+// diff returns what an object and its keys had before and have now, field by field. before
+// nil is a new object. Keys are only said to have been there; nil if nothing changed.
+func diff(before, after any, keysBefore, keysAfter map[string][]byte) (json.RawMessage, error) {
+	was, err := fieldsOf(before)
+	if err != nil {
+		return nil, err
+	}
+	is, err := fieldsOf(after)
+	if err != nil {
+		return nil, err
+	}
+	changed := map[string]fieldChange{}
+	for _, name := range slices.Sorted(maps.Keys(is)) {
+		if !unaudited[name] && !bytes.Equal(was[name], is[name]) {
+			changed[name] = fieldChange{brief(was[name]), brief(is[name])}
+		}
+	}
+	for name, value := range was {
+		if _, ok := is[name]; !ok && !unaudited[name] {
+			changed[name] = fieldChange{Before: brief(value)}
+		}
+	}
+	for name, key := range keysAfter {
+		if old := keysBefore[name]; !bytes.Equal(old, key) {
+			changed[name] = fieldChange{covered(old), covered(key)}
+		}
+	}
+	if len(changed) == 0 {
+		return nil, nil
+	}
+	return json.Marshal(changed)
+}
+
+func fieldsOf(obj any) (fields map[string]json.RawMessage, err error) {
+	if obj == nil {
+		return nil, nil
+	}
+	raw, err := json.Marshal(obj)
+	if err == nil {
+		err = json.Unmarshal(raw, &fields)
+	}
+	return fields, err
+}
+
+func brief(value json.RawMessage) json.RawMessage {
+	if len(value) <= maxAudited {
+		return value
+	}
+	var list []json.RawMessage
+	what := fmt.Sprintf("%d bytes", len(value))
+	if json.Unmarshal(value, &list) == nil {
+		what = fmt.Sprintf("%d items", len(list))
+	}
+	text, _ := json.Marshal(fmt.Sprintf("%s, SHA-256 of its JSON %x", what, sha256.Sum256(value))) // a string
+	return text
+}
+
+func covered(key []byte) json.RawMessage {
+	if len(key) == 0 {
+		return nil
+	}
+	return redacted
+}
