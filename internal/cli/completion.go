@@ -106,6 +106,7 @@ func parseLine(root *kong.Node, words []string) *commandLine {
 		case flag != nil && given:
 			l.values[flag.Name] = value
 		case flag != nil && flag.IsBool():
+			l.values[flag.Name] = ""
 		case flag != nil && i+1 == last:
 			l.flag = flag
 		case flag != nil:
