@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/api"
+	"github.com/starling-fuota/starling/internal/identity"
 	"github.com/starling-fuota/starling/internal/service"
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/internal/store/sqlite"
@@ -54,6 +56,7 @@ type server struct {
 	*testing.T
 	*httptest.Server
 	store store.Store
+	token string // of an administrator of the server
 	log   bytes.Buffer
 	mux   *http.ServeMux
 }
@@ -65,6 +68,7 @@ func start(t *testing.T) *server {
 		t.Fatal(err)
 	}
 	s := &server{T: t, store: db}
+	s.token = s.user("admin", "", identity.Administrator)
 	h, mux := api.Handler(api.Config{Service: service.New(service.Config{Store: db, Runner: runner{db}, MaxContent: 1 << 20}),
 		Log: slog.New(slog.NewTextHandler(&s.log, nil)), Version: "test", Poll: 5 * time.Millisecond, Heartbeat: 20 * time.Millisecond})
 	s.Server, s.mux = httptest.NewServer(h), mux
@@ -76,6 +80,34 @@ func start(t *testing.T) *server {
 		}
 	})
 	return s
+}
+
+// user makes a user of a subscriber and returns the secret of a token with the scopes.
+func (s *server) user(login, subscriber string, role identity.Role, scopes ...identity.Permission) string {
+	s.Helper()
+	ctx := context.Background()
+	secret, digest, err := identity.NewSecret(rand.Reader, identity.KindAPI)
+	if err != nil {
+		s.Fatal(err)
+	}
+	u := identity.User{ID: "user-" + login, Login: login, SubscriberID: subscriber, Role: role}
+	if err := s.store.Users().Create(ctx, &u); err != nil {
+		s.Fatal(err)
+	}
+	if err := s.store.Tokens().Create(ctx, &identity.Token{ID: "token-" + login, Name: login, UserID: u.ID, SubscriberID: subscriber, Digest: digest, Scopes: scopes}); err != nil {
+		s.Fatal(err)
+	}
+	return secret
+}
+
+// open asks with the token of s and leaves the answer to be read.
+func (s *server) open(url string) (*http.Response, error) {
+	req, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+s.token)
+	return http.DefaultClient.Do(req)
 }
 
 // answer is a response that has been read.
@@ -93,6 +125,7 @@ func (s *server) do(method, path, body string, headers ...string) answer {
 	if strings.HasPrefix(body, "{") {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	req.Header.Set("Authorization", "Bearer "+s.token)
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
@@ -204,12 +237,12 @@ func TestEveryKindIsCreatedListedShownChangedAndArchived(t *testing.T) {
 		if items := s.ok(200, s.do("GET", "/api/v1/"+kind, ""))["items"].([]any); len(items) != 0 {
 			t.Errorf("%s: still listed", kind)
 		}
-		if s.ok(200, s.do("PATCH", one, `{"archived":false}`))["archived"] != false {
+		if s.ok(200, s.do("PATCH", one, `{"archived":false}`, "If-Match", `"3"`))["archived"] != false {
 			t.Errorf("%s does not come back", kind)
 		}
 		s.refused(404, "not_found", s.do("GET", "/api/v1/"+kind+"/ffffffffffffffff", ""))
 		s.refused(404, "not_found", s.do("GET", "/api/v1/"+kind+"/no-such-thing", ""))
-		s.refused(404, "not_found", s.do("DELETE", "/api/v1/"+kind+"/ffffffffffffffff", ""))
+		s.refused(404, "not_found", s.do("DELETE", "/api/v1/"+kind+"/ffffffffffffffff", "", "If-Match", `"1"`))
 	}
 }
 
@@ -219,7 +252,7 @@ func TestWhatIsShownCanBeSentBack(t *testing.T) {
 	for kind, id := range s.fill() {
 		one := "/api/v1/" + kind + "/" + id
 		shown := s.do("GET", one, "")
-		back := s.ok(200, s.do("PATCH", one, shown.body))
+		back := s.ok(200, s.do("PATCH", one, shown.body, "If-Match", shown.Header.Get("ETag")))
 		if back["revision"] != 1.0 {
 			t.Errorf("%s changed by what it showed: %s", kind, shown.body)
 		}
@@ -289,7 +322,7 @@ func TestWhatIsNotThereIsAProblemToo(t *testing.T) {
 	s.refused(404, "no_route", s.do("GET", "/elsewhere", ""))
 	a := s.do("PUT", "/api/v1/devices", "{}")
 	s.refused(405, "method_not_allowed", a)
-	if a.Header.Get("Allow") != "GET, POST" {
+	if a.Header.Get("Allow") != "GET, HEAD, POST" {
 		t.Errorf("Allow: %q", a.Header.Get("Allow"))
 	}
 }
@@ -409,7 +442,7 @@ func TestABrokenUploadIsNoContent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintf(conn, "PUT /api/v1/files/%s/content HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: 1000\r\n\r\nhalf", id)
+	fmt.Fprintf(conn, "PUT /api/v1/files/%s/content HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nAuthorization: Bearer %s\r\nContent-Length: 1000\r\n\r\nhalf", id, s.token)
 	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
@@ -437,7 +470,7 @@ func TestACampaignIsOrderedAndFollowed(t *testing.T) {
 		t.Errorf("%v", c)
 	}
 	s.refused(409, "in_use", s.do("PATCH", "/api/v1/devices/"+devEUI, `{"classes":"B"}`))
-	s.refused(409, "wrong_state", s.do("PATCH", one, `{"success_threshold":1}`))
+	s.refused(409, "wrong_state", s.do("PATCH", one, `{"success_threshold":1}`, "If-Match", `"2"`))
 	if err := s.store.CommitStep(context.Background(), store.Step{CampaignID: ids["campaigns"], Status: fleet.Running, At: time.Now(),
 		Devices:  []store.Row{{DevEUI: lorawan.MustParseEUI64(devEUI), Stage: "McGroupSetup", Outcome: "failed", Reason: "no_answer", At: time.Now()}},
 		Groups:   []store.Row{{DevEUI: lorawan.MustParseEUI64(grpEUI), Stage: "McGroupSetup"}},
@@ -524,7 +557,7 @@ func TestEventsContinueWhereTheViewerLeft(t *testing.T) {
 func TestASilentStreamShowsThatItLives(t *testing.T) {
 	s := start(t)
 	one := "/api/v1/campaigns/" + s.fill()["campaigns"]
-	res, err := s.Client().Get(s.URL + one + "/events")
+	res, err := s.open(s.URL + one + "/events")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -598,10 +631,10 @@ func TestServeFinishesWhatRunsAndEndsStreams(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	served := make(chan error)
-	go func() { served <- api.Serve(ctx, ln, s.Config.Handler, slog.New(slog.DiscardHandler)) }()
+	go func() { served <- api.Serve(ctx, ln, nil, s.Config.Handler, slog.New(slog.DiscardHandler)) }()
 
 	get := func(path string) *http.Response {
-		res, err := http.Get("http://" + ln.Addr().String() + path)
+		res, err := s.open("http://" + ln.Addr().String() + path)
 		if err != nil {
 			t.Error(err)
 			return &http.Response{Body: http.NoBody}

@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/starling-fuota/starling/internal/bulk"
+	"github.com/starling-fuota/starling/internal/identity"
 	"github.com/starling-fuota/starling/internal/service"
 )
 
@@ -60,7 +61,7 @@ func (t *tableReport) header() string {
 type table struct {
 	plural  string
 	read    func(context.Context, io.Reader, service.ImportOptions) (bulk.Report, error)
-	written func(context.Context, io.Writer, bulk.Format) (int, error)
+	written func(context.Context, io.Writer, bulk.ExportOptions) (int, error)
 }
 
 // tables registers import and export. Both stream, as contents do.
@@ -76,27 +77,25 @@ func (a *api) tables() {
 }
 
 func (a *api) table(t table) {
-	failure := a.huma.OpenAPI().Paths[Prefix+"/"+t.plural].Get.Responses["422"]
 	report := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[tableReport](), true, "")
 	text := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
 	counts := &huma.Param{Description: "The counts of the report: rows, created, updated, unchanged, failed, written", Schema: &huma.Schema{Type: huma.TypeString}}
-	name := strings.ReplaceAll(t.plural, "-", " ")
+	name := words(t.plural)
 
-	a.stream(&huma.Operation{OperationID: "import-" + t.plural, Method: http.MethodPost, Path: Prefix + "/" + t.plural + "/import", Tags: []string{t.plural},
+	a.stream(identity.WriteFleet, &huma.Operation{OperationID: "import-" + t.plural, Method: http.MethodPost, Path: Prefix + "/" + t.plural + "/import", Tags: []string{t.plural},
 		Summary: "Import " + name,
 		Description: "Creates and changes what the rows of a table say. Bad rows are no problem document: the answer is 200 and counts them in `failed`. " +
 			"With `Accept: text/csv` the answer is the bad rows themselves, as they were sent, with a column that says why; it holds the keys that were in them.",
 		Parameters:  []*huma.Param{tableFormat.param(), importMode.param(), dryRun.param()},
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{csvType: text}},
 		Responses: map[string]*huma.Response{
-			"200": {Description: "OK", Headers: map[string]*huma.Param{"Import-Report": counts}, Content: map[string]*huma.MediaType{"application/json": {Schema: report}, csvType: text}},
-			"400": failure, "413": failure, "415": failure, "422": failure, "500": failure},
+			"200": {Description: "OK", Headers: map[string]*huma.Param{"Import-Report": counts}, Content: map[string]*huma.MediaType{"application/json": {Schema: report}, csvType: text}}},
 	}, func(w http.ResponseWriter, r *http.Request) error { return readTable(w, r, t) })
 
-	a.stream(&huma.Operation{OperationID: "export-" + t.plural, Method: http.MethodGet, Path: Prefix + "/" + t.plural + "/export", Tags: []string{t.plural},
-		Summary: "Export " + name, Description: "All that are not archived, in a form that can be imported again. Columns of keys are empty.",
+	a.stream(identity.ReadFleet, &huma.Operation{OperationID: "export-" + t.plural, Method: http.MethodGet, Path: Prefix + "/" + t.plural + "/export", Tags: []string{t.plural},
+		Summary: "Export " + name, Description: "All that are not archived, in a form that can be imported again. Columns of keys are empty unless asked for.",
 		Parameters: []*huma.Param{exportFormat.param(), withKeys.param()},
-		Responses:  map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{csvType: text}}, "422": failure, "500": failure},
+		Responses:  map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{csvType: text}}},
 	}, func(w http.ResponseWriter, r *http.Request) error { return a.writeTable(w, r, t) })
 }
 
@@ -111,7 +110,7 @@ var (
 	importMode   = choice{"mode", "What bad rows do: keep everything from being stored, or only themselves", []string{"all_or_nothing", "good_rows"}}
 	dryRun       = choice{"dry_run", "Say what would happen, and change nothing", []string{"false", "true"}}
 	exportFormat = choice{"format", "Form of the table", []string{bulk.Friendly.String(), bulk.Reference.String()}}
-	withKeys     = choice{"keys", "Keys are not exported: true is refused", []string{"false", "true"}}
+	withKeys     = choice{"keys", "Keys in clear too: this needs the permission keys:reveal, and is in the audit log", []string{"false", "true"}}
 )
 
 func (c choice) param() *huma.Param {
@@ -142,9 +141,6 @@ func choose(r *http.Request, choices ...choice) ([]int, error) {
 
 // readTable imports the body and answers with the report, or with the bad rows.
 func readTable(w http.ResponseWriter, r *http.Request, t table) error {
-	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != csvType {
-		return newProblem(codeMediaType, "Send the table itself as "+csvType+".")
-	}
 	picked, err := choose(r, tableFormat, importMode, dryRun)
 	if err != nil {
 		return err
@@ -217,15 +213,15 @@ func (a *api) writeTable(w http.ResponseWriter, r *http.Request, t table) error 
 	if err != nil {
 		return err
 	}
-	if picked[1] == 1 {
-		return badParameter("query.keys", "cannot be true: whoever reveals keys needs a permission, and this server has none to give", "leave it out; key columns are empty then")
-	}
-	format := bulk.Friendly
+	opt := bulk.ExportOptions{Format: bulk.Friendly, Keys: picked[1] == 1}
 	if picked[0] == 1 {
-		format = bulk.Reference
+		opt.Format = bulk.Reference
+	}
+	if opt.Keys {
+		w.Header().Set("Cache-Control", "no-store")
 	}
 	out := &attachment{ResponseWriter: w, name: t.plural + ".csv"}
-	if _, err = t.written(r.Context(), out, format); err == nil {
+	if _, err = t.written(r.Context(), out, opt); err == nil {
 		_, err = out.Write(nil) // a table without rows has its headers all the same
 	}
 	if err != nil && out.begun {

@@ -198,7 +198,7 @@ func TestTablesThatCannotBeImportedAreProblems(t *testing.T) {
 			t.Errorf("%s: %v", query, at(p))
 		}
 	}
-	for _, query := range []string{"keys=true", "format=detect", "limit=1"} {
+	for _, query := range []string{"keys=perhaps", "format=detect", "limit=1"} {
 		p := s.refused(422, "invalid", s.do("GET", "/api/v1/devices/export?"+query, ""))
 		if len(at(p)) != 1 {
 			t.Errorf("%s: %v", query, p)
@@ -226,7 +226,7 @@ func TestAnUploadThatBreaksOffStoresNothing(t *testing.T) {
 	}
 	defer conn.Close()
 	table := fleetTable(1000, 0)
-	fmt.Fprintf(conn, "POST /api/v1/devices/import HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: %d\r\n\r\n%s", len(table)+1000, table)
+	fmt.Fprintf(conn, "POST /api/v1/devices/import HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", s.token, len(table)+1000, table)
 	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}

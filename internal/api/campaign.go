@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/internal/identity"
 	"github.com/starling-fuota/starling/internal/service"
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/lorawan"
@@ -225,45 +226,45 @@ type timelineInput struct {
 func (a *api) campaigns() {
 	s, tags := a.Service, []string{"campaigns"}
 	orders := map[string]func(context.Context, string) (fleet.Campaign, error){"start": s.Start, "stop": s.Stop, "pause": s.Pause, "resume": s.Resume}
-	register(a, huma.Operation{OperationID: "act-on-campaign", Method: http.MethodPost, Path: "/campaigns/{id}/actions", Tags: tags,
+	register(a, identity.RunCampaigns, huma.Operation{OperationID: "act-on-campaign", Method: http.MethodPost, Path: "/campaigns/{id}/actions", Tags: tags,
 		Summary: "Start, stop, pause or resume a campaign", Description: "The order is durable when this answers; watch the progress for what follows.",
-		DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusNotFound, http.StatusConflict}},
+		DefaultStatus: http.StatusAccepted},
 		func(ctx context.Context, in *actionInput) (*objectOutput[campaign], error) {
 			c, err := orders[in.Body.Action](ctx, in.ID)
-			return &objectOutput[campaign]{Body: showCampaign(c)}, err
+			return &objectOutput[campaign]{ETag: etag(c.Revision), Body: showCampaign(c)}, err
 		})
-	register(a, huma.Operation{OperationID: "copy-campaign", Method: http.MethodPost, Path: "/campaigns/{id}/copies", Tags: tags,
-		Summary: "Make a new campaign with the same settings", DefaultStatus: http.StatusCreated, Errors: []int{http.StatusNotFound}},
+	register(a, identity.WriteFleet, huma.Operation{OperationID: "copy-campaign", Method: http.MethodPost, Path: "/campaigns/{id}/copies", Tags: tags,
+		Summary: "Make a new campaign with the same settings", DefaultStatus: http.StatusCreated},
 		func(ctx context.Context, in *copyInput) (*objectOutput[campaign], error) {
 			c, err := s.Copy(ctx, in.ID, in.Body.Name)
-			return &objectOutput[campaign]{Location: Prefix + "/campaigns/" + c.ID, Body: showCampaign(c)}, err
+			return &objectOutput[campaign]{ETag: etag(c.Revision), Location: Prefix + "/campaigns/" + c.ID, Body: showCampaign(c)}, err
 		})
-	register(a, huma.Operation{OperationID: "set-of-outcome", Method: http.MethodPost, Path: "/campaigns/{id}/device-sets", Tags: tags,
-		Summary: "Make a device set of the devices with some outcomes", DefaultStatus: http.StatusCreated, Errors: []int{http.StatusNotFound}},
+	register(a, identity.WriteFleet, huma.Operation{OperationID: "set-of-outcome", Method: http.MethodPost, Path: "/campaigns/{id}/device-sets", Tags: tags,
+		Summary: "Make a device set of the devices with some outcomes", DefaultStatus: http.StatusCreated},
 		func(ctx context.Context, in *outcomeInput) (*objectOutput[deviceSet], error) {
 			set, err := s.SetOfOutcome(ctx, in.ID, in.Body.Name, in.Body.Outcomes...)
-			return &objectOutput[deviceSet]{Location: Prefix + "/device-sets/" + set.ID, Body: showDeviceSet(set)}, err
+			return &objectOutput[deviceSet]{ETag: etag(set.Revision), Location: Prefix + "/device-sets/" + set.ID, Body: showDeviceSet(set)}, err
 		})
-	register(a, huma.Operation{OperationID: "show-progress", Method: http.MethodGet, Path: "/campaigns/{id}/progress", Tags: tags,
-		Summary: "Show how far a campaign is", Errors: []int{http.StatusNotFound}},
+	register(a, identity.ReadFleet, huma.Operation{OperationID: "show-progress", Method: http.MethodGet, Path: "/campaigns/{id}/progress", Tags: tags,
+		Summary: "Show how far a campaign is"},
 		func(ctx context.Context, in *KeyInput) (*progressOutput, error) {
 			p, err := s.Progress(ctx, in.ID)
 			return &progressOutput{showProgress(p)}, err
 		})
-	register(a, huma.Operation{OperationID: "list-campaign-devices", Method: http.MethodGet, Path: "/campaigns/{id}/devices", Tags: tags,
-		Summary: "List the devices of a started campaign", Errors: []int{http.StatusNotFound}},
+	register(a, identity.ReadFleet, huma.Operation{OperationID: "list-campaign-devices", Method: http.MethodGet, Path: "/campaigns/{id}/devices", Tags: tags,
+		Summary: "List the devices of a started campaign"},
 		func(ctx context.Context, in *rowsInput) (*listOutput[row], error) {
 			page, err := s.DeviceProgress(ctx, in.ID, store.ProgressQuery{After: in.Cursor, Limit: in.Limit, Stage: in.Stage, Outcome: in.Outcome, Reason: in.Reason})
 			return &listOutput[row]{list[row]{Items: each(page.Items, showRow), NextCursor: page.Next}}, err
 		})
-	register(a, huma.Operation{OperationID: "list-campaign-groups", Method: http.MethodGet, Path: "/campaigns/{id}/groups", Tags: tags,
-		Summary: "List the multicast groups of a started campaign", Errors: []int{http.StatusNotFound}},
+	register(a, identity.ReadFleet, huma.Operation{OperationID: "list-campaign-groups", Method: http.MethodGet, Path: "/campaigns/{id}/groups", Tags: tags,
+		Summary: "List the multicast groups of a started campaign"},
 		func(ctx context.Context, in *KeyInput) (*listOutput[row], error) {
 			rows, err := s.GroupProgress(ctx, in.ID)
 			return &listOutput[row]{list[row]{Items: each(rows, showRow)}}, err
 		})
-	register(a, huma.Operation{OperationID: "list-timeline", Method: http.MethodGet, Path: "/campaigns/{id}/timeline", Tags: tags,
-		Summary: "List what happened in a campaign", Errors: []int{http.StatusNotFound}},
+	register(a, identity.ReadFleet, huma.Operation{OperationID: "list-timeline", Method: http.MethodGet, Path: "/campaigns/{id}/timeline", Tags: tags,
+		Summary: "List what happened in a campaign"},
 		func(ctx context.Context, in *timelineInput) (*listOutput[entry], error) {
 			q := store.TimelineQuery{After: in.After, Limit: in.Limit}
 			if in.DevEUI != "" {

@@ -15,6 +15,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/starling-fuota/starling/internal/identity"
 )
 
 const octets = "application/octet-stream"
@@ -22,26 +24,28 @@ const octets = "application/octet-stream"
 // contents registers upload and download. Both stream, which huma's own handlers
 // do not, so that only their description goes through huma.
 func (a *api) contents() {
-	id := &huma.Param{Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString}}
+	id := &huma.Param{Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString, Pattern: "^[0-9A-Za-z_-]+$"}}
 	bytes := map[string]*huma.MediaType{octets: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}
 	one := a.huma.OpenAPI().Paths[Prefix+"/files/{id}"].Get.Responses["200"]
-	failure := a.huma.OpenAPI().Paths[Prefix+"/files/{id}"].Get.Responses["404"]
 
-	a.stream(&huma.Operation{OperationID: "upload-file", Method: http.MethodPut, Path: Prefix + "/files/{id}/content", Tags: []string{"files"},
+	a.stream(identity.WriteFleet, &huma.Operation{OperationID: "upload-file", Method: http.MethodPut, Path: Prefix + "/files/{id}/content", Tags: []string{"files"},
 		Summary: "Upload the content of a file", Description: "Once: another content is another file. The same content again is no error.",
 		Parameters: []*huma.Param{id, {Name: "Content-Digest", In: "header", Description: "sha-256=:base64: (RFC 9530); a damaged content is refused",
 			Schema: &huma.Schema{Type: huma.TypeString}}},
 		RequestBody: &huma.RequestBody{Required: true, Content: bytes},
-		Responses:   map[string]*huma.Response{"200": one, "400": failure, "404": failure, "409": failure, "413": failure, "415": failure, "422": failure, "500": failure},
+		Responses:   map[string]*huma.Response{"200": one},
 	}, a.upload)
-	a.stream(&huma.Operation{OperationID: "download-file", Method: http.MethodGet, Path: Prefix + "/files/{id}/content", Tags: []string{"files"},
-		Summary: "Download the content of a file", Parameters: []*huma.Param{id},
-		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: bytes}, "404": failure, "500": failure},
+	a.stream(identity.ReadFleet, &huma.Operation{OperationID: "download-file", Method: http.MethodGet, Path: Prefix + "/files/{id}/content", Tags: []string{"files"},
+		Summary: "Download the content of a file", Parameters: []*huma.Param{id, {Name: "If-None-Match", In: "header", Schema: &huma.Schema{Type: huma.TypeString},
+			Description: "ETags that the client has; 304 if the content is one of them"}},
+		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: bytes}, "304": notModified()["304"]},
 	}, a.download)
 }
 
-// stream registers a handler that answers by itself unless it returns an error.
-func (a *api) stream(op *huma.Operation, handle func(http.ResponseWriter, *http.Request) error) {
+// stream registers a handler that needs a permission, and answers by itself unless it returns
+// an error. It passes the same door as all others.
+func (a *api) stream(need identity.Permission, op *huma.Operation, handle func(http.ResponseWriter, *http.Request) error) {
+	a.admit(need, op)
 	a.huma.OpenAPI().AddOperation(op)
 	a.huma.Adapter().Handle(op, func(ctx huma.Context) {
 		r, w := humago.Unwrap(ctx)
@@ -56,9 +60,6 @@ func (a *api) stream(op *huma.Operation, handle func(http.ResponseWriter, *http.
 }
 
 func (a *api) upload(w http.ResponseWriter, r *http.Request) error {
-	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != octets {
-		return newProblem(codeMediaType, "Send the bytes themselves as "+octets+".")
-	}
 	digest, err := contentDigest(r.Header.Values("Content-Digest"))
 	if err != nil {
 		return err
@@ -68,7 +69,7 @@ func (a *api) upload(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprintf("%q", fmt.Sprint(f.Revision)))
+	w.Header().Set("ETag", etag(f.Revision))
 	return json.NewEncoder(w).Encode(showFile(f))
 }
 
@@ -105,11 +106,16 @@ func (a *api) download(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer func() { _ = content.Close() }() // it was only read
+	tag := `"` + f.SHA256 + `"`
+	w.Header().Set("ETag", tag)
+	if known(r.Header.Get("If-None-Match"), tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
 	w.Header().Set("Content-Type", octets)
 	w.Header().Set("Content-Length", fmt.Sprint(f.Size))
 	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.Name}))
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("ETag", `"`+f.SHA256+`"`)
 	if _, err := io.Copy(w, content); err != nil {
 		// Too late for a problem document: break off, so that nobody takes a part for the whole.
 		a.Log.WarnContext(r.Context(), "download broke off", "request_id", requestID(r.Context()), "error", err)

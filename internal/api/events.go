@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/danielgtaylor/huma/v2/sse"
 
+	"github.com/starling-fuota/starling/internal/identity"
 	"github.com/starling-fuota/starling/internal/store"
 )
 
@@ -28,12 +29,14 @@ type heartbeat struct {
 // reaches the store can serve any viewer, a slow viewer holds up nobody, and a viewer
 // that comes back with Last-Event-ID misses nothing.
 func (a *api) events() {
-	sse.Register(a.huma, huma.Operation{OperationID: "watch-campaign", Method: http.MethodGet, Path: Prefix + "/campaigns/{id}/events", Tags: []string{"campaigns"},
+	op := huma.Operation{OperationID: "watch-campaign", Method: http.MethodGet, Path: Prefix + "/campaigns/{id}/events", Tags: []string{"campaigns"},
 		Summary:     "Watch a campaign",
 		Description: "Sends the timeline and, at first and whenever it changed, the progress. Timeline entries carry their seq as event id. The stream ends after the campaign has.",
-		Errors:      []int{http.StatusNotFound},
+		Errors:      []int{http.StatusInternalServerError}, // complete adds the others
 		Middlewares: huma.Middlewares{a.campaignExists},
-	}, map[string]any{"progress": progress{}, "timeline": entry{}, "heartbeat": heartbeat{}}, a.watch)
+	}
+	a.admit(identity.ReadFleet, &op)
+	sse.Register(a.huma, op, map[string]any{"progress": progress{}, "timeline": entry{}, "heartbeat": heartbeat{}}, a.watch)
 }
 
 // campaignExists answers 404 before the stream begins: afterwards it is too late.

@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -22,11 +25,13 @@ import (
 type Problem struct {
 	Type      string         `json:"type" doc:"Identifies the kind of problem: urn:starling:problem: and the code"`
 	Title     string         `json:"title" doc:"The kind of problem, for people"`
-	Status    int            `json:"status" doc:"HTTP status code"`
+	Status    int            `json:"status" minimum:"400" maximum:"599" doc:"HTTP status code"`
 	Code      string         `json:"code" doc:"Stable code of the problem" example:"in_use"`
 	Detail    string         `json:"detail,omitempty" doc:"What happened this time, and what to do"`
 	RequestID string         `json:"request_id,omitempty" doc:"Names the request in the server's log"`
 	Errors    []ProblemField `json:"errors,omitempty" doc:"Everything that is wrong with what was sent"`
+
+	retryAfter time.Duration // 0: no need to wait
 }
 
 // ProblemField is one thing that is wrong with a request.
@@ -40,6 +45,18 @@ type ProblemField struct {
 // Error returns the title and detail.
 func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
 
+// GetHeaders returns the headers that belong to the problem; huma asks for them.
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.Code == codeUnauthenticated {
+		h.Set("Www-Authenticate", "Bearer")
+	}
+	if p.retryAfter > 0 {
+		h.Set("Retry-After", fmt.Sprint(int(math.Ceil(p.retryAfter.Seconds()))))
+	}
+	return h
+}
+
 // GetStatus returns the HTTP status; huma asks for it.
 func (p *Problem) GetStatus() int { return p.Status }
 
@@ -48,23 +65,31 @@ func (p *Problem) ContentType(string) string { return "application/problem+json"
 
 // The closed set of codes. Clients test these; titles may change.
 const (
-	codeMalformed    = "malformed"
-	codeNotFound     = "not_found"
-	codeNoRoute      = "no_route"
-	codeMethod       = "method_not_allowed"
-	codeNotAccepted  = "not_acceptable"
-	codeTimeout      = "timeout"
-	codeConflict     = "conflict"
-	codeInUse        = "in_use"
-	codeWrongState   = "wrong_state"
-	codeStale        = "stale"
-	codeTooLarge     = "too_large"
-	codeMediaType    = "unsupported_media_type"
-	codeInvalid      = "invalid"
-	codeDigest       = "digest_mismatch"
-	codeBlocked      = "blocked"
-	codeInternal     = "internal"
-	codeUnavailable  = "unavailable"
+	codeMalformed       = "malformed"
+	codeUnauthenticated = "unauthenticated"
+	codeForbidden       = "forbidden"
+	codeNotFound        = "not_found"
+	codeNoRoute         = "no_route"
+	codeMethod          = "method_not_allowed"
+	codeTimeout         = "timeout"
+	codeConflict        = "conflict"
+	codeInUse           = "in_use"
+	codeWrongState      = "wrong_state"
+	codeQuota           = "quota"
+	codePending         = "idempotency_pending"
+	codeNotKept         = "idempotency_not_kept"
+	codeStale           = "stale"
+	codeTooLarge        = "too_large"
+	codeMediaType       = "unsupported_media_type"
+	codeInvalid         = "invalid"
+	codeDigest          = "digest_mismatch"
+	codeBlocked         = "blocked"
+	codeMismatch        = "idempotency_mismatch"
+	codePrecondition    = "precondition_required"
+	codeRateLimited     = "rate_limited"
+	codeInternal        = "internal"
+	codeUnavailable     = "unavailable"
+
 	problemURNPrefix = "urn:starling:problem:"
 )
 
@@ -73,23 +98,30 @@ var kinds = map[string]struct {
 	status int
 	title  string
 }{
-	codeMalformed:   {http.StatusBadRequest, "The request cannot be read"},
-	codeNotFound:    {http.StatusNotFound, "There is no such object"},
-	codeNoRoute:     {http.StatusNotFound, "There is nothing at this address"},
-	codeMethod:      {http.StatusMethodNotAllowed, "This address does not do that"},
-	codeNotAccepted: {http.StatusNotAcceptable, "The answer is not available in this form"},
-	codeTimeout:     {http.StatusRequestTimeout, "The request took too long to arrive"},
-	codeConflict:    {http.StatusConflict, "Something like this exists already"},
-	codeInUse:       {http.StatusConflict, "A running campaign uses this"},
-	codeWrongState:  {http.StatusConflict, "This is not possible now"},
-	codeStale:       {http.StatusPreconditionFailed, "Somebody changed this meanwhile"},
-	codeTooLarge:    {http.StatusRequestEntityTooLarge, "The content is too large"},
-	codeMediaType:   {http.StatusUnsupportedMediaType, "The content has the wrong type"},
-	codeInvalid:     {http.StatusUnprocessableEntity, "Something that was sent is not valid"},
-	codeDigest:      {http.StatusUnprocessableEntity, "The content arrived damaged"},
-	codeBlocked:     {http.StatusUnprocessableEntity, "The campaign cannot start as it is"},
-	codeInternal:    {http.StatusInternalServerError, "The server made a mistake"},
-	codeUnavailable: {http.StatusServiceUnavailable, "The server cannot answer now"},
+	codeMalformed:       {http.StatusBadRequest, "The request cannot be read"},
+	codeUnauthenticated: {http.StatusUnauthorized, "The server does not know who asks"},
+	codeForbidden:       {http.StatusForbidden, "Who asks may not do this"},
+	codeNotFound:        {http.StatusNotFound, "There is no such object"},
+	codeNoRoute:         {http.StatusNotFound, "There is nothing at this address"},
+	codeMethod:          {http.StatusMethodNotAllowed, "This address does not do that"},
+	codeTimeout:         {http.StatusRequestTimeout, "The request took too long to arrive"},
+	codeConflict:        {http.StatusConflict, "Something like this exists already"},
+	codeInUse:           {http.StatusConflict, "A running campaign uses this"},
+	codeWrongState:      {http.StatusConflict, "This is not possible now"},
+	codeQuota:           {http.StatusConflict, "The quota of the subscriber is used up"},
+	codePending:         {http.StatusConflict, "A request with this key has no answer yet"},
+	codeNotKept:         {http.StatusConflict, "The request was done, its answer was too large to be kept"},
+	codeStale:           {http.StatusPreconditionFailed, "Somebody changed this meanwhile"},
+	codeTooLarge:        {http.StatusRequestEntityTooLarge, "The content is too large"},
+	codeMediaType:       {http.StatusUnsupportedMediaType, "The content has the wrong type"},
+	codeInvalid:         {http.StatusUnprocessableEntity, "Something that was sent is not valid"},
+	codeDigest:          {http.StatusUnprocessableEntity, "The content arrived damaged"},
+	codeBlocked:         {http.StatusUnprocessableEntity, "The campaign cannot start as it is"},
+	codeMismatch:        {http.StatusUnprocessableEntity, "This key came with another request before"},
+	codePrecondition:    {http.StatusPreconditionRequired, "Say which state is to be changed"},
+	codeRateLimited:     {http.StatusTooManyRequests, "This was tried too often"},
+	codeInternal:        {http.StatusInternalServerError, "The server made a mistake"},
+	codeUnavailable:     {http.StatusServiceUnavailable, "The server cannot answer now"},
 }
 
 func newProblem(code, detail string) *Problem {
@@ -117,10 +149,19 @@ func problem(ctx context.Context, log *slog.Logger, err error) *Problem {
 }
 
 func translate(err error) *Problem {
-	var known *Problem
+	var told *Problem
+	var wait *service.RetryError
 	switch {
-	case errors.As(err, &known):
-		return known
+	case errors.As(err, &told):
+		return told
+	case errors.Is(err, service.ErrUnauthenticated):
+		return newProblem(codeUnauthenticated, "Send a token that is valid: Authorization: Bearer.")
+	case errors.Is(err, service.ErrForbidden):
+		return newProblem(codeForbidden, sentence(err))
+	case errors.As(err, &wait):
+		p := newProblem(codeRateLimited, "Wait before you try again.")
+		p.retryAfter = wait.After
+		return p
 	case errors.Is(err, store.ErrNotFound):
 		return newProblem(codeNotFound, err.Error())
 	case errors.Is(err, store.ErrStale):
@@ -129,6 +170,8 @@ func translate(err error) *Problem {
 		return newProblem(codeInUse, err.Error())
 	case errors.Is(err, service.ErrBlocked):
 		return newProblem(codeBlocked, err.Error())
+	case errors.Is(err, service.ErrQuota):
+		return newProblem(codeQuota, sentence(err))
 	case errors.Is(err, service.ErrState):
 		return newProblem(codeWrongState, err.Error())
 	case errors.Is(err, store.ErrConflict):
@@ -186,7 +229,7 @@ var useProblems = sync.OnceFunc(func() {
 
 // codeOf returns the code for a status that huma chose.
 func codeOf(status int) string {
-	for _, code := range []string{codeMalformed, codeNotFound, codeMethod, codeNotAccepted, codeTimeout, codeConflict,
+	for _, code := range []string{codeMalformed, codeNotFound, codeMethod, codeTimeout, codeConflict,
 		codeTooLarge, codeMediaType, codeInvalid, codeUnavailable} {
 		if kinds[code].status == status {
 			return code
@@ -213,8 +256,17 @@ func pointer(field string) string {
 	return "/" + strings.ReplaceAll(strings.TrimPrefix(index.ReplaceAllString(field, ".$1"), "."), ".", "/")
 }
 
+// sentence returns the text of an error as a sentence.
+func sentence(err error) string {
+	text := err.Error()
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}
+
 // writeProblem answers outside of huma.
 func writeProblem(w http.ResponseWriter, p *Problem) {
+	for name, values := range p.GetHeaders() {
+		w.Header()[name] = values
+	}
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // nobody is left to tell

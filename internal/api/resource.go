@@ -5,24 +5,35 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/starling-fuota/starling/fleet"
-	"github.com/starling-fuota/starling/internal/service"
+	"github.com/starling-fuota/starling/internal/identity"
 	"github.com/starling-fuota/starling/internal/store"
 )
 
-// register adds an operation whose errors become problem documents. Beside those that it names,
-// parameters and bodies can be wrong (422), bodies unreadable (400), and the server (500).
-func register[I, O any](a *api, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+// register adds an operation that needs a permission. Its errors become problem documents.
+func register[I, O any](a *api, need identity.Permission, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
 	op.Path = Prefix + op.Path
-	op.Errors = append(op.Errors, http.StatusUnprocessableEntity, http.StatusInternalServerError)
-	if op.Method == http.MethodPost || op.Method == http.MethodPatch {
-		op.Errors = append(op.Errors, http.StatusBadRequest)
+	a.admit(need, &op)
+	operate(a, op, handle)
+}
+
+// registerForAnybody adds an operation by which somebody becomes known.
+func registerForAnybody[I, O any](a *api, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	op.Path = Prefix + op.Path
+	a.admitAnybody(&op)
+	operate(a, op, handle)
+}
+
+func operate[I, O any](a *api, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	op.Errors = append(op.Errors, http.StatusInternalServerError) // complete adds the others
+	if op.MaxBodyBytes == 0 {
+		op.MaxBodyBytes = maxBody
 	}
+	op.BodyReadTimeout = readTimeout
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
 		if err != nil {
@@ -32,62 +43,41 @@ func register[I, O any](a *api, op huma.Operation, handle func(context.Context, 
 	})
 }
 
+// useCases are those of one kind of object; *service.Resource has them.
+type useCases[T any, K comparable] interface {
+	Create(context.Context, T) (T, error)
+	Find(context.Context, K) (T, error)
+	List(context.Context, store.Query) (store.Page[T], error)
+	Count(context.Context, store.Query) (int, error)
+	Update(ctx context.Context, key K, revision int64, change func(*T) error) (T, error)
+	Archive(ctx context.Context, key K, revision int64) error
+}
+
 // resource is how one kind of object T with identifier K appears as D.
 type resource[T interface{ Validate() error }, K comparable, D any] struct {
-	name, plural string // in paths and operations: "device-set", "device-sets"
-	filters      string // for people
-	use          *service.Resource[T, K]
+	name, plural string     // in paths and operations: "device-set", "device-sets"
+	kind         store.Kind // says what lists can be asked for
+	read, write  identity.Permission
+	guarded      bool // changes need If-Match
+	use          useCases[T, K]
 	parse        func(string) (K, error)
 	key          func(T) K
+	keyField     string // that holds the identifier
 	revision     func(T) int64
 	show         func(T) D
-	brief        func(*D)           // leaves out of lists what is long; nil: nothing
-	apply        func(*D, *T) error // sets what the client gave
+	brief        func(*D)                                // leaves out of lists what is long; nil: nothing
+	apply        func(*D, *T) error                      // sets what the client gave
+	create       func(context.Context, *D, T) (T, error) // nil: use.Create
 }
 
-type listInput struct {
-	Limit    int      `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Objects per page"`
-	Cursor   string   `query:"cursor" doc:"next_cursor of the page before"`
-	Q        string   `query:"q" maxLength:"200" doc:"Part of the name, tag or identifier, in any case"`
-	Archived bool     `query:"archived" doc:"Archived objects too"`
-	Filter   []string `query:"filter,explode" doc:"field:value; all must hold"`
-	Count    string   `query:"count" enum:"none,exact" default:"none" doc:"Whether to count all pages"`
-}
-
-func (in *listInput) query() (store.Query, error) {
-	q := store.Query{After: in.Cursor, Limit: in.Limit, Archived: in.Archived, Text: in.Q}
-	for _, f := range in.Filter {
-		field, value, ok := strings.Cut(f, ":")
-		if !ok {
-			return q, badParameter("query.filter", "has no colon", "write field:value, such as tag:canary")
-		}
-		if q.Where == nil {
-			q.Where = map[store.Field]string{}
-		}
-		q.Where[store.Field(field)] = value
-	}
-	return q, nil
-}
-
-type list[D any] struct {
-	Items      []D    `json:"items"`
-	NextCursor string `json:"next_cursor,omitempty" doc:"Ask for the next page with it; absent on the last"`
-	Total      *int   `json:"total,omitempty" doc:"Objects in all pages, with count=exact"`
-}
-
-type listOutput[D any] struct{ Body list[D] }
+// words is a name as people read it.
+func words(name string) string { return strings.ReplaceAll(name, "-", " ") }
 
 type createInput[D any] struct{ Body D }
 
 // KeyInput names one object.
 type KeyInput struct {
-	ID string `path:"id" maxLength:"64"`
-}
-
-// ChangeInput names one object, as it was when the client saw it.
-type ChangeInput struct {
-	KeyInput
-	IfMatch string `header:"If-Match" doc:"ETag that the object must still have"`
+	ID string `path:"id" minLength:"1" maxLength:"64" pattern:"^[0-9A-Za-z_-]+$" doc:"Identifier"`
 }
 
 type updateInput[D any] struct {
@@ -101,16 +91,10 @@ type objectOutput[D any] struct {
 	Body     D
 }
 
-// revision returns the revision that If-Match asks for.
-func (in *ChangeInput) revision() (int64, error) {
-	if in.IfMatch == "" || in.IfMatch == "*" {
-		return service.AnyRevision, nil
-	}
-	n, err := strconv.ParseInt(strings.Trim(strings.TrimPrefix(in.IfMatch, "W/"), `"`), 10, 64)
-	if err != nil || n <= 0 {
-		return 0, fmt.Errorf("If-Match is no ETag of this server: %w", store.ErrStale)
-	}
-	return n, nil
+type shownOutput[D any] struct {
+	Status int
+	ETag   string `header:"ETag" doc:"Revision of the object"`
+	Body   *D
 }
 
 // add registers the operations that every kind of object has.
@@ -118,48 +102,31 @@ func add[T interface{ Validate() error }, K comparable, D any](a *api, r resourc
 	path, one := "/"+r.plural, "/"+r.plural+"/{id}"
 	tags := []string{r.plural}
 	output := func(obj T) *objectOutput[D] {
-		return &objectOutput[D]{ETag: fmt.Sprintf("%q", fmt.Sprint(r.revision(obj))), Body: r.show(obj)}
+		return &objectOutput[D]{ETag: etag(r.revision(obj)), Body: r.show(obj)}
 	}
 	parse := func(id string) (K, error) {
 		key, err := r.parse(id)
 		if err != nil {
 			// What cannot be an identifier identifies nothing.
-			err = fmt.Errorf("%s: %w", strings.ReplaceAll(r.name, "-", " "), store.ErrNotFound)
+			err = fmt.Errorf("%s: %w", words(r.name), store.ErrNotFound)
 		}
 		return key, err
 	}
+	item := func(obj T) D {
+		d := r.show(obj)
+		if r.brief != nil {
+			r.brief(&d)
+		}
+		return d
+	}
+	addList(a, listing[T, D]{plural: r.plural, kind: r.kind, read: r.read, list: r.use.List, count: r.use.Count, show: item})
 
-	register(a, huma.Operation{OperationID: "list-" + r.plural, Method: http.MethodGet, Path: path, Tags: tags,
-		Summary: "List " + strings.ReplaceAll(r.plural, "-", " "), Description: "Filters: " + r.filters + "."},
-		func(ctx context.Context, in *listInput) (*listOutput[D], error) {
-			q, err := in.query()
-			if err != nil {
-				return nil, err
-			}
-			page, err := r.use.List(ctx, q)
-			if err != nil {
-				return nil, err
-			}
-			out := &listOutput[D]{Body: list[D]{Items: make([]D, len(page.Items)), NextCursor: page.Next}}
-			for i, obj := range page.Items {
-				out.Body.Items[i] = r.show(obj)
-				if r.brief != nil {
-					r.brief(&out.Body.Items[i])
-				}
-			}
-			if in.Count == "exact" {
-				n, err := r.use.Count(ctx, q)
-				if err != nil {
-					return nil, err
-				}
-				out.Body.Total = &n
-			}
-			return out, nil
-		})
-
-	register(a, huma.Operation{OperationID: "create-" + r.name, Method: http.MethodPost, Path: path, Tags: tags,
-		Summary: "Create a " + strings.ReplaceAll(r.name, "-", " "), DefaultStatus: http.StatusCreated,
-		MaxBodyBytes: maxBody, BodyReadTimeout: readTimeout, Errors: []int{http.StatusConflict}},
+	create := r.create
+	if create == nil {
+		create = func(ctx context.Context, _ *D, obj T) (T, error) { return r.use.Create(ctx, obj) }
+	}
+	register(a, r.write, huma.Operation{OperationID: "create-" + r.name, Method: http.MethodPost, Path: path, Tags: tags,
+		Summary: "Create a " + words(r.name), DefaultStatus: http.StatusCreated},
 		func(ctx context.Context, in *createInput[D]) (*objectOutput[D], error) {
 			var obj T
 			applied := r.apply(&in.Body, &obj)
@@ -167,7 +134,7 @@ func add[T interface{ Validate() error }, K comparable, D any](a *api, r resourc
 				// Text that cannot be read and rules that do not hold are told together.
 				return nil, joinOnce(applied, obj.Validate())
 			}
-			obj, err := r.use.Create(ctx, obj)
+			obj, err := create(ctx, &in.Body, obj)
 			if err != nil {
 				return nil, err
 			}
@@ -176,9 +143,9 @@ func add[T interface{ Validate() error }, K comparable, D any](a *api, r resourc
 			return out, nil
 		})
 
-	register(a, huma.Operation{OperationID: "show-" + r.name, Method: http.MethodGet, Path: one, Tags: tags,
-		Summary: "Show a " + strings.ReplaceAll(r.name, "-", " "), Errors: []int{http.StatusNotFound}},
-		func(ctx context.Context, in *KeyInput) (*objectOutput[D], error) {
+	register(a, r.read, huma.Operation{OperationID: "show-" + r.name, Method: http.MethodGet, Path: one, Tags: tags,
+		Summary: "Show a " + words(r.name), Responses: notModified()},
+		func(ctx context.Context, in *ShownInput) (*shownOutput[D], error) {
 			key, err := parse(in.ID)
 			if err != nil {
 				return nil, err
@@ -187,19 +154,28 @@ func add[T interface{ Validate() error }, K comparable, D any](a *api, r resourc
 			if err != nil {
 				return nil, err
 			}
-			return output(obj), nil
+			out := &shownOutput[D]{Status: http.StatusOK, ETag: etag(r.revision(obj))}
+			if known(in.IfNoneMatch, out.ETag) {
+				out.Status = http.StatusNotModified
+				return out, nil
+			}
+			out.Body = new(r.show(obj))
+			return out, nil
 		})
 
-	register(a, huma.Operation{OperationID: "update-" + r.name, Method: http.MethodPatch, Path: one, Tags: tags,
-		Summary: "Change a " + strings.ReplaceAll(r.name, "-", " "), Description: "Absent fields keep their value. `archived: false` brings an archived object back.",
-		MaxBodyBytes: maxBody, BodyReadTimeout: readTimeout,
-		Errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed}},
+	required := func() map[string]*huma.Response { return nil }
+	if r.guarded {
+		required = preconditionRequired
+	}
+	register(a, r.write, huma.Operation{OperationID: "update-" + r.name, Method: http.MethodPatch, Path: one, Tags: tags,
+		Summary: "Change a " + words(r.name), Description: "Absent fields keep their value. `archived: false` brings an archived object back.",
+		Responses: required()},
 		func(ctx context.Context, in *updateInput[D]) (*objectOutput[D], error) {
 			key, err := parse(in.ID)
 			if err != nil {
 				return nil, err
 			}
-			revision, err := in.revision()
+			revision, err := in.revision(r.guarded)
 			if err != nil {
 				return nil, err
 			}
@@ -208,7 +184,7 @@ func add[T interface{ Validate() error }, K comparable, D any](a *api, r resourc
 					return err
 				}
 				if r.key(*obj) != key {
-					return &fleet.FieldError{Field: "dev_eui", Problem: "cannot be changed", Hint: "create another one and archive this"}
+					return &fleet.FieldError{Field: r.keyField, Problem: "cannot be changed", Hint: "create another one and archive this"}
 				}
 				return nil
 			})
@@ -218,26 +194,19 @@ func add[T interface{ Validate() error }, K comparable, D any](a *api, r resourc
 			return output(obj), nil
 		})
 
-	register(a, huma.Operation{OperationID: "archive-" + r.name, Method: http.MethodDelete, Path: one, Tags: tags,
-		Summary:     "Archive a " + strings.ReplaceAll(r.name, "-", " "),
-		Description: "It leaves the lists and stays readable.", DefaultStatus: http.StatusNoContent,
-		Errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed}},
+	register(a, r.write, huma.Operation{OperationID: "archive-" + r.name, Method: http.MethodDelete, Path: one, Tags: tags,
+		Summary:     "Archive a " + words(r.name),
+		Description: "It leaves the lists and stays readable.", DefaultStatus: http.StatusNoContent, Responses: required()},
 		func(ctx context.Context, in *ChangeInput) (*struct{}, error) {
 			key, err := parse(in.ID)
 			if err != nil {
 				return nil, err
 			}
-			revision, err := in.revision()
-			if err == nil && revision != service.AnyRevision {
-				var obj T
-				if obj, err = r.use.Find(ctx, key); err == nil && r.revision(obj) != revision {
-					err = store.ErrStale
-				}
+			revision, err := in.revision(r.guarded)
+			if err != nil {
+				return nil, err
 			}
-			if err == nil {
-				err = r.use.Archive(ctx, key)
-			}
-			return nil, err
+			return nil, r.use.Archive(ctx, key, revision)
 		})
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/starling-fuota/starling/internal/service"
+	"github.com/starling-fuota/starling/internal/store"
 )
 
 // Prefix is where the API begins.
@@ -26,6 +28,10 @@ type Config struct {
 	Log     *slog.Logger
 	Version string // of the program
 
+	Claims     store.Claims     // what remembers requests with an Idempotency-Key; nil: they are refused
+	Now        func() time.Time // for claims; nil: time.Now
+	TrustProxy bool             // a proxy stands before the server, and its X-Forwarded headers are true
+
 	// Poll is how often event streams look for news; 0: half a second. It bounds how
 	// often a viewer's page changes.
 	Poll time.Duration
@@ -36,7 +42,10 @@ type Config struct {
 // api is what handlers share.
 type api struct {
 	Config
-	huma huma.API
+	huma        huma.API
+	doors       map[string]*door // by pattern of the mux; complete before the first request
+	crossOrigin *http.CrossOriginProtection
+	sweeper     sweeper
 }
 
 // Handler returns everything that the server answers. The mux is returned too, for
@@ -49,23 +58,21 @@ func Handler(cfg Config) (http.Handler, *http.ServeMux) {
 	if cfg.Heartbeat == 0 {
 		cfg.Heartbeat = 15 * time.Second
 	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	mux := http.NewServeMux()
-	hc := huma.DefaultConfig("Starling", cfg.Version)
-	hc.Info.Description = "Firmware updates over the air for LoRaWAN fleets."
-	hc.DocsPath = ""     // its page loads scripts from elsewhere
-	hc.SchemasPath = ""  // schemas are in the document
-	hc.CreateHooks = nil // no $schema links: they would name whatever host the client claims
-	hc.RejectUnknownQueryParameters = true
-	a := &api{Config: cfg, huma: humago.New(mux, hc)}
+	a := &api{Config: cfg, huma: humago.New(mux, newHuma(cfg.Version)), doors: map[string]*door{}, crossOrigin: http.NewCrossOriginProtection()}
 	a.objects()
 	a.contents()
 	a.tables()
 	a.campaigns()
 	a.events()
+	a.describe()
 
 	mux.HandleFunc("GET /healthz", a.health)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { noRoute(mux, w, r) })
-	return a.observe(mux), mux
+	return a.observe(a.guard(mux)), mux
 }
 
 // health says whether the server can answer: 200, or 503 without its store.
@@ -82,7 +89,7 @@ func (a *api) health(w http.ResponseWriter, r *http.Request) {
 // noRoute answers what no pattern matches: 405 if another method would, else 404.
 func noRoute(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
 	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		probe := r.Clone(r.Context())
 		probe.Method = method
 		if _, pattern := mux.Handler(probe); pattern != "/" {
@@ -177,18 +184,30 @@ const (
 	contentTime   = 30 * time.Minute // for one content to go in or out
 )
 
-// Serve answers on ln until ctx ends, then lets running requests finish for a while.
+// Serve answers on ln until ctx ends, then lets running requests finish for a while. With
+// a secure configuration it speaks TLS, and HTTP/2 to who can.
 // Event streams are told to end at once. It returns nil after an orderly end.
-func Serve(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
+func Serve(ctx context.Context, ln net.Listener, secure *tls.Config, h http.Handler, log *slog.Logger) error {
 	// Requests live on past ctx, so that they can finish, but not past the drain.
 	base, abort := context.WithCancel(context.WithoutCancel(ctx))
 	defer abort()
 	srv := &http.Server{Handler: endStreams(ctx, h), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		BaseContext: func(net.Listener) context.Context { return base }}
+		BaseContext: func(net.Listener) context.Context { return base }, TLSConfig: secure}
+	serve := srv.Serve
+	if secure != nil {
+		serve = func(ln net.Listener) error { return srv.ServeTLS(ln, "", "") }
+	}
 
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(ln) }()
+	go func() {
+		if secure == nil {
+			failed <- serve(ln)
+			return
+		}
+		srv.TLSConfig = secure
+		failed <- srv.ServeTLS(ln, "", "")
+	}()
 	select {
 	case err := <-failed:
 		return err

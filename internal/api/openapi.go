@@ -1,0 +1,214 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"mime"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+const (
+	jsonType    = "application/json"
+	problemType = "application/problem+json"
+)
+
+// newHuma returns what decodes, validates and describes requests.
+func newHuma(version string) huma.Config {
+	hc := huma.DefaultConfig("Starling", version)
+	hc.Info.Description = "Firmware updates over the air for LoRaWAN fleets. Errors are problem documents (RFC 9457) with a stable `code`; docs/api.md tells what they mean. " +
+		"Every operation names the permission that it needs in `x-permission`."
+	hc.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
+	hc.DocsPath = ""     // its page loads scripts from elsewhere
+	hc.SchemasPath = ""  // schemas are in the document
+	hc.CreateHooks = nil // no $schema links: they would name whatever host the client claims
+	hc.RejectUnknownQueryParameters = true
+	strict := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: readJSON}
+	hc.Formats = map[string]huma.Format{jsonType: strict, "json": strict}
+	return hc
+}
+
+var errText = errors.New("holds text that is not UTF-8, or a NUL character")
+
+// readJSON decodes JSON whose strings are text. Go replaces what is not UTF-8 silently, so
+// that something else would be stored than was sent; no engine stores NUL.
+func readJSON(data []byte, v any) error {
+	if !isText(string(data)) {
+		return errText
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return err
+	}
+	if bytes.Contains(data, []byte(`\u0000`)) && holdsNUL(v) {
+		return errText
+	}
+	return nil
+}
+
+// holdsNUL looks for a NUL character in decoded JSON. Typed values come second and are what
+// was looked at before.
+func holdsNUL(v any) bool {
+	switch v := v.(type) {
+	case *any:
+		return holdsNUL(*v)
+	case string:
+		return strings.ContainsRune(v, 0)
+	case []any:
+		return slices.ContainsFunc(v, holdsNUL)
+	case map[string]any:
+		for name, value := range v {
+			if holdsNUL(name) || holdsNUL(value) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// describe completes the document with what holds for all operations, so that none can forget
+// it, and tells the doors which contents their operations take.
+func (a *api) describe() {
+	doc := a.huma.OpenAPI()
+	doc.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"token":   {Type: "http", Scheme: "bearer", Description: "The secret of an API token or of a session."},
+		"session": {Type: "apiKey", In: "cookie", Name: sessionCookie, Description: "Set by logging in, for browsers. Pages of other origins are refused."},
+	}
+	a.tags()
+	for _, item := range doc.Paths {
+		for _, op := range operations(item) {
+			a.complete(op)
+		}
+	}
+}
+
+// operations returns those of one path.
+func operations(item *huma.PathItem) (found []*huma.Operation) {
+	for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
+		if op != nil {
+			found = append(found, op)
+		}
+	}
+	return found
+}
+
+// complete adds to one operation which problems it can have, and the headers that it understands
+// because of its door.
+func (a *api) complete(op *huma.Operation) {
+	d := a.doors[op.Method+" "+op.Path]
+	if d == nil {
+		panic("api: " + op.OperationID + " has no door")
+	}
+	statuses := []int{http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusForbidden}
+	if !d.anybody {
+		statuses = append(statuses, http.StatusUnauthorized)
+		op.Parameters = append(op.Parameters, subscriberParam())
+	}
+	if strings.Contains(op.Path, "{") {
+		statuses = append(statuses, http.StatusNotFound)
+	}
+	if op.Method != http.MethodGet && !d.anybody {
+		statuses = append(statuses, http.StatusConflict)
+	}
+	if op.RequestBody != nil {
+		d.takes = slices.Sorted(maps.Keys(op.RequestBody.Content))
+		statuses = append(statuses, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	if hasParam(op, "If-Match") {
+		statuses = append(statuses, http.StatusPreconditionFailed)
+	}
+	for _, status := range statuses {
+		a.addProblem(op, status)
+	}
+	if d.once {
+		onceInDocument(op)
+	}
+}
+
+func hasParam(op *huma.Operation, name string) bool {
+	return slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.Name == name })
+}
+
+// addProblem says that an operation can answer with a problem of a status.
+func (a *api) addProblem(op *huma.Operation, status int) {
+	schema := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "")
+	r := &huma.Response{Description: http.StatusText(status), Content: map[string]*huma.MediaType{problemType: {Schema: schema}}}
+	var codes []string
+	for code, kind := range kinds {
+		if kind.status == status && code != codeNoRoute {
+			codes = append(codes, code)
+		}
+	}
+	slices.Sort(codes)
+	r.Description += ": code " + strings.Join(codes, ", ")
+	switch status {
+	case http.StatusUnauthorized:
+		r.Headers = map[string]*huma.Param{"WWW-Authenticate": {Description: "Bearer", Schema: &huma.Schema{Type: huma.TypeString}}}
+	case http.StatusTooManyRequests:
+		r.Headers = map[string]*huma.Param{"Retry-After": {Description: "Seconds to wait", Schema: &huma.Schema{Type: huma.TypeInteger}}}
+	}
+	if op.Responses == nil {
+		op.Responses = map[string]*huma.Response{}
+	}
+	op.Responses[strconv.Itoa(status)] = r
+}
+
+func subscriberParam() *huma.Param {
+	return &huma.Param{Name: subscriberHeader, In: "header", Description: "The subscriber to act in, for users of the server; default: `default`. Others act in their own.",
+		Schema: &huma.Schema{Type: huma.TypeString, Pattern: "^[a-z0-9][a-z0-9-]{0,63}$"}}
+}
+
+// onceInDocument says that an operation understands an Idempotency-Key.
+func onceInDocument(op *huma.Operation) {
+	one, most := 1, 255
+	op.Parameters = append(op.Parameters, &huma.Param{Name: idempotencyKey, In: "header",
+		Description: "A key that the client makes up, such as a UUID. The same request with the same key has one effect, and for 24 hours one answer.",
+		Schema:      &huma.Schema{Type: huma.TypeString, MinLength: &one, MaxLength: &most, Pattern: "^[!-~]+$"}})
+	for status, r := range op.Responses {
+		if status[0] != '2' {
+			continue
+		}
+		if r.Headers == nil {
+			r.Headers = map[string]*huma.Param{}
+		}
+		r.Headers[idempotencyReplayed] = &huma.Param{Description: "true: the request was done before, this is its answer again", Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{"true"}}}
+	}
+}
+
+// tags lists the tags with what they hold.
+func (a *api) tags() {
+	seen := map[string]bool{}
+	for _, item := range a.huma.OpenAPI().Paths {
+		for _, op := range operations(item) {
+			for _, tag := range op.Tags {
+				seen[tag] = true
+			}
+		}
+	}
+	for _, tag := range slices.Sorted(maps.Keys(seen)) {
+		a.huma.OpenAPI().Tags = append(a.huma.OpenAPI().Tags, &huma.Tag{Name: tag})
+	}
+}
+
+// mediaType returns why the content of a request has the wrong type, or nil. JSON may come
+// without saying so.
+func (d *door) mediaType(r *http.Request) error {
+	if len(d.takes) == 0 {
+		return nil
+	}
+	header := r.Header.Get("Content-Type")
+	if header == "" && slices.Contains(d.takes, jsonType) {
+		return nil
+	}
+	if media, _, err := mime.ParseMediaType(header); err == nil && slices.Contains(d.takes, media) {
+		return nil
+	}
+	return newProblem(codeMediaType, fmt.Sprintf("Send %s.", strings.Join(d.takes, " or ")))
+}
