@@ -46,6 +46,7 @@ type File struct {
 	UploadedAt          time.Time     `json:"uploaded_at,omitzero"`
 	Size                int64         `json:"size"`             // bytes, before any encoding
 	SHA256              string        `json:"sha256,omitempty"` // 64 lower-case hexadecimal digits
+	Format              ImageFormat   `json:"format,omitempty"` // what the bytes look like; set by the server that gets them
 	Type                FileType      `json:"type"`
 	BaseVersion         Firmware      `json:"base_version,omitzero"` // delta only: what the device must run
 	Version             Firmware      `json:"version,omitzero"`      // firmware and delta: what the device runs afterwards
@@ -54,23 +55,17 @@ type File struct {
 	DefaultUplinkPeriod time.Duration `json:"-"`                     // "default_uplink_period_s"; 0: the profile's
 	Library             Library       `json:"library,omitempty"`
 	SmartDeltaKeyID     string        `json:"smart_delta_key_id,omitempty"`
-	Descriptor          [4]byte       `json:"-"` // "descriptor": 8 hexadecimal digits; see WireDescriptor
+	Descriptor          [4]byte       `json:"-"` // "descriptor": 8 hexadecimal digits; zero: as the profile's template says
 	Archived            bool          `json:"archived"`
 	CreatedAt           time.Time     `json:"created_at,omitzero"`
 	UpdatedAt           time.Time     `json:"updated_at,omitzero"`
 	Revision            int64         `json:"revision"`
 }
 
-// WireDescriptor returns the four bytes of FragSessionSetupReq.Descriptor (TS004) in
-// the order of the wire: Descriptor when set, else Version in little endian, so that
-// X of X.Y.Z.P comes first.
-func (f File) WireDescriptor() [4]byte {
-	if f.Descriptor != [4]byte{} {
-		return f.Descriptor
-	}
-	v := f.Version.Uint32()
-	return [4]byte{byte(v), byte(v >> 8), byte(v >> 16), byte(v >> 24)}
-}
+// WireDescriptor returns the four bytes of FragSessionSetupReq.Descriptor (TS004) in the order of
+// the wire for devices whose profile says nothing: Descriptor when set, else Version in little
+// endian, so that X of X.Y.Z.P comes first. DeviceProfile.WireDescriptor knows the others.
+func (f File) WireDescriptor() [4]byte { return DeviceProfile{}.WireDescriptor(f) }
 
 // HasContent reports whether the file has bytes to send.
 func (f File) HasContent() bool { return f.SHA256 != "" }
@@ -86,6 +81,7 @@ func (f File) Validate() error {
 	c.that(f.Size >= 0, "size", "is negative", "")
 	c.that(f.SHA256 == "" || isSHA256(f.SHA256), "sha256", "is not 64 lower-case hexadecimal digits", "")
 	c.that((f.Size > 0) == f.HasContent(), "size", "does not fit the content", "an empty file cannot be sent")
+	c.that(int(f.Format) < len(imageFormatNames), "format", "is unknown", "the server finds it out")
 	if f.Type != BinaryFile {
 		c.that(f.ProfileID != "", "profile_id", "is missing", "firmware is for one device profile: name it")
 		c.that(!f.Version.IsZero(), "version", "is missing", "give the version that devices report after the update")

@@ -139,10 +139,14 @@ type DeviceProfile struct {
 	RebootsItself       bool            `json:"reboots_itself"` // installs and reboots after a complete image without a command
 	FirmwareDialect     FirmwareDialect `json:"firmware_dialect"`
 	MaxGroups           uint8           `json:"max_groups,omitempty"` // multicast groups it can hold, 1..4; 0: 1
-	Archived            bool            `json:"archived"`
-	CreatedAt           time.Time       `json:"created_at,omitzero"`
-	UpdatedAt           time.Time       `json:"updated_at,omitzero"`
-	Revision            int64           `json:"revision"`
+
+	// Descriptor is what devices expect of every session that carries a file.
+	Descriptor DescriptorTemplate `json:"descriptor,omitzero"`
+
+	Archived  bool      `json:"archived"`
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	UpdatedAt time.Time `json:"updated_at,omitzero"`
+	Revision  int64     `json:"revision"`
 }
 
 // What holds when neither file nor profile says otherwise.

@@ -15,7 +15,9 @@ import (
 	"github.com/starling-fuota/starling/device/blinky"
 	"github.com/starling-fuota/starling/fec"
 	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/internal/identity"
 	"github.com/starling-fuota/starling/internal/network/simulated"
+	"github.com/starling-fuota/starling/internal/service"
 	"github.com/starling-fuota/starling/lorawan"
 	"github.com/starling-fuota/starling/lorawan/region"
 )
@@ -93,8 +95,8 @@ func readImage(path string) ([]byte, error) {
 	if len(image) == 0 {
 		return nil, fmt.Errorf("%w %s is empty: there is nothing to send", ErrImage, path)
 	}
-	if format := fleet.DetectFormat(image); format != fleet.BinaryImage {
-		return nil, fmt.Errorf("%w %s is %s, which devices cannot run: convert it with objcopy -O binary", ErrImage, path, format)
+	if format := fleet.DetectFormat(image); !format.Installable() {
+		return nil, fmt.Errorf("%w %s is %s, which devices cannot run: convert it with objcopy -O binary", ErrImage, path, format.About())
 	}
 	return image, nil
 }
@@ -120,6 +122,7 @@ func Run(ctx context.Context, o Options, log *slog.Logger) (*Report, *World, err
 	if err := o.check(); err != nil {
 		return nil, nil, err
 	}
+	ctx = service.As(ctx, identity.System(fleet.DefaultSubscriber))
 	w, err := newWorld(ctx, o, log)
 	if err != nil {
 		return nil, nil, err
