@@ -21,6 +21,31 @@ import (
 // wrap it say what to change.
 var ErrBlocked = errors.New("blocked")
 
+// Blocked is an ErrBlocked of Plan with its stable code.
+type Blocked struct {
+	Reason Reason
+	Text   string // what to change
+}
+
+// Error returns "blocked: text (code)".
+func (b *Blocked) Error() string { return fmt.Sprintf("%v: %s (%s)", ErrBlocked, b.Text, b.Reason) }
+
+// Is makes errors.Is(err, ErrBlocked) true.
+func (b *Blocked) Is(target error) bool { return target == ErrBlocked }
+
+func blocked(reason Reason, format string, args ...any) error {
+	return &Blocked{reason, fmt.Sprintf(format, args...)}
+}
+
+// Reasons why a campaign does not start.
+const (
+	ReasonNoContent   Reason = "blocked.no_content"
+	ReasonNoVersion   Reason = "blocked.no_version"
+	ReasonImageFormat Reason = "blocked.image_format"
+	ReasonNoGroups    Reason = "blocked.no_group"
+	ReasonNoDevices   Reason = "blocked.no_device"
+)
+
 // Request is what Plan plans from: the campaign and the part of the fleet that it names.
 type Request struct {
 	Campaign fleet.Campaign
@@ -66,7 +91,7 @@ type Planned struct {
 //
 //	devices ── excluded, with a reason each
 //	   │
-//	   └─ group (class and band fit) ── lane (same TS004 version, port and decoder)
+//	   └─ group (class and band fit) ── lane (same TS004 version, port, decoder and descriptor)
 //	                                      └─ FragSize, NbFrag off the weak counts
 //
 // It returns an error that wraps ErrBlocked if nothing could be sent at all.
@@ -87,7 +112,7 @@ func Plan(r Request) (Planned, error) {
 		return Planned{}, err
 	}
 	if len(r.Groups) == 0 {
-		return Planned{}, fmt.Errorf("%w: its regions hold no multicast group: add one", ErrBlocked)
+		return Planned{}, blocked(ReasonNoGroups, "its regions hold no multicast group: add one")
 	}
 	p.Groups, p.Devices = slices.Clone(p.Groups), slices.Clone(p.Devices) // the caller's stay as they are
 	slices.SortFunc(p.Groups, func(a, b fleet.MulticastGroup) int { return a.DevEUI.Compare(b.DevEUI) })
@@ -98,7 +123,7 @@ func Plan(r Request) (Planned, error) {
 		}
 	}
 	if len(p.out.Spec.Devices) == 0 {
-		return Planned{Excluded: p.out.Excluded}, fmt.Errorf("%w: none of its %d devices can take part%s", ErrBlocked, len(p.Devices), p.commonReason())
+		return Planned{Excluded: p.out.Excluded}, blocked(ReasonNoDevices, "none of its %d devices can take part%s", len(p.Devices), p.commonReason())
 	}
 	p.orderLanes()
 	p.finishLanes()
@@ -121,6 +146,8 @@ type laneKey struct {
 	version lorawan.Version
 	fPort   uint8
 	decoder fleet.Decoder
+
+	descriptor [4]byte
 }
 
 func (p *planner) checkFile() error {
@@ -128,10 +155,17 @@ func (p *planner) checkFile() error {
 		return nil
 	}
 	if p.File == nil || len(p.Payload) == 0 {
-		return fmt.Errorf("%w: its file has no bytes: upload the file that devices shall get", ErrBlocked)
+		return blocked(ReasonNoContent, "its file has no bytes: upload the file that devices shall get")
 	}
-	if p.Campaign.Type == fleet.FOTACampaign && p.File.Version.IsZero() {
-		return fmt.Errorf("%w: file %q has no firmware version, so no device could prove that it runs it: set the version", ErrBlocked, p.File.Name)
+	if p.Campaign.Type == fleet.FOTACampaign {
+		if p.File.Version.IsZero() {
+			return blocked(ReasonNoVersion, "file %q has no firmware version, so no device could prove that it runs it: set the version", p.File.Name)
+		}
+		// The bytes themselves are asked, and not File.Format: that a file went unlooked at costs no device.
+		if format := fleet.DetectFormat(p.Payload); !format.Installable() {
+			return blocked(ReasonImageFormat, "file %q is %s, which no device can run: make a binary of it with objcopy -O binary and upload that as a new file",
+				p.File.Name, format.About())
+		}
 	}
 	p.out.Spec.Firmware = p.File.Version
 	return nil
@@ -220,9 +254,9 @@ func (p *planner) traitsFor(profile fleet.DeviceProfile) int {
 
 // laneFor finds or makes the lane of a group for devices of a profile.
 func (p *planner) laneFor(g *fleet.MulticastGroup, profile fleet.DeviceProfile) (int, Reason, string) {
-	key := laneKey{g.DevEUI, profile.Packages.Fragmentation, profile.Ports.Of(lorawan.Fragmentation), profile.Decoder}
-	if p.Campaign.Type == fleet.MCGroupCampaign {
-		key = laneKey{group: g.DevEUI}
+	key := laneKey{group: g.DevEUI}
+	if p.Campaign.Type != fleet.MCGroupCampaign {
+		key = laneKey{g.DevEUI, profile.Packages.Fragmentation, profile.Ports.Of(lorawan.Fragmentation), profile.Decoder, profile.WireDescriptor(*p.File)}
 	}
 	if i, ok := p.lanes[key]; ok {
 		return i, ReasonNone, ""
@@ -230,7 +264,7 @@ func (p *planner) laneFor(g *fleet.MulticastGroup, profile fleet.DeviceProfile) 
 	if err, ok := p.uncut[key]; ok {
 		return 0, ReasonDecoder, err.Error()
 	}
-	lane := Lane{Version: key.version, FPort: key.fPort}
+	lane := Lane{Version: key.version, FPort: key.fPort, Descriptor: key.descriptor}
 	if p.Campaign.Type != fleet.MCGroupCampaign {
 		if err := p.cut(&lane, g, profile.Decoder); err != nil {
 			p.uncut[key] = err
@@ -305,7 +339,6 @@ func (p *planner) cut(lane *Lane, g *fleet.MulticastGroup, d fleet.Decoder) erro
 	}
 	sum := sha256.Sum256(p.Payload)
 	lane.Payload, lane.Size = hex.EncodeToString(sum[:]), len(p.Payload)
-	lane.Descriptor = p.File.WireDescriptor()
 	p.out.Material.Payloads[lane.Payload] = p.Payload
 	return nil
 }

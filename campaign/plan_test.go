@@ -154,6 +154,8 @@ func TestPlanIsBlockedWithAHint(t *testing.T) {
 		{"no file", func(r *campaign.Request) { r.File = nil }, "upload"},
 		{"an empty file", func(r *campaign.Request) { r.Payload = nil }, "upload"},
 		{"firmware without a version", func(r *campaign.Request) { r.File.Version = fleet.Firmware{} }, "set the version"},
+		{"an ELF file", func(r *campaign.Request) { copy(r.Payload, "\x7fELF") }, "objcopy -O binary and upload that as a new file (blocked.image_format)"},
+		{"a HEX file", func(r *campaign.Request) { copy(r.Payload, ":020000040800F2\n") }, "Intel HEX"},
 		{"no group", func(r *campaign.Request) { r.Groups = nil }, "multicast group"},
 		{"an archived group", func(r *campaign.Request) { r.Groups[0].Archived = true }, "no_group"},
 		{"no device", func(r *campaign.Request) { r.Devices = nil }, "empty"},
@@ -172,6 +174,44 @@ func TestPlanIsBlockedWithAHint(t *testing.T) {
 		if !errors.Is(err, campaign.ErrBlocked) || !strings.Contains(err.Error(), tc.hint) {
 			t.Errorf("%s: %v, want %q", tc.name, err, tc.hint)
 		}
+	}
+}
+
+func TestBlockersHaveACode(t *testing.T) {
+	r := fleetOf(1)
+	copy(r.Payload, "\x7fELF")
+	_, err := campaign.Plan(r)
+	var blocked *campaign.Blocked
+	if !errors.As(err, &blocked) || blocked.Reason != campaign.ReasonImageFormat {
+		t.Errorf("%v", err)
+	}
+	// A device that is sent a file may well be a debugger's: only firmware must run.
+	r.Campaign.Type, r.File.Type = fleet.BinaryCampaign, fleet.BinaryFile
+	if _, err := campaign.Plan(r); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEachDescriptorIsALaneOfItsOwn(t *testing.T) {
+	r := fleetOf(4)
+	r.File.ProfileID = ""
+	profileWith(&r, func(p *fleet.DeviceProfile) { p.Descriptor, _ = fleet.ParseDescriptorTemplate("version-be") })
+	r.Devices[3].ProfileID = "p2"
+	p, err := campaign.Plan(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[[4]byte]int{}
+	for _, d := range p.Spec.Devices {
+		got[p.Spec.Lanes[d.Lane].Descriptor]++
+	}
+	if len(p.Spec.Lanes) != 2 || got[[4]byte{1, 2, 3, 4}] != 3 || got[[4]byte{4, 3, 2, 1}] != 1 {
+		t.Errorf("%v", got)
+	}
+	// The file's own is the same for all.
+	r.File.Descriptor = [4]byte{7}
+	if p, err := campaign.Plan(r); err != nil || len(p.Spec.Lanes) != 1 || p.Spec.Lanes[0].Descriptor != r.File.Descriptor {
+		t.Errorf("%v, %v", p.Spec.Lanes, err)
 	}
 }
 
