@@ -128,7 +128,7 @@ func TestLoggingInBetweenBuysNoGuesses(t *testing.T) {
 	c := &clock{noon}
 	l := identity.NewLimiter(c.now)
 	guesses := 0
-	for end := noon.Add(24 * time.Hour); c.at.Before(end); c.advance(time.Second) {
+	for end := noon.Add(24 * time.Hour); c.at.Before(end); c.advance(5 * time.Second) {
 		if l.Try("mallory", "192.0.2.1") == 0 {
 			l.Succeeded("mallory", "192.0.2.1")
 		}
@@ -212,5 +212,24 @@ func TestAClockSetBackLocksNobodyOut(t *testing.T) {
 	}
 	if wait := l.Try("ada", "192.0.2.1"); wait == 0 || wait > 15*time.Minute {
 		t.Errorf("the limit is gone: wait %s", wait)
+	}
+	c.advance(4 * time.Hour)
+	for i := range 5 {
+		if wait := l.Try("ada", "192.0.2.1"); wait != 0 {
+			t.Errorf("after four quiet hours attempt %d has to wait %s", i, wait)
+		}
+	}
+}
+
+func TestFailuresOfLongAgoDoNotHideNewOnes(t *testing.T) {
+	c := &clock{noon}
+	l := identity.NewLimiter(c.now)
+	l.Try("ada", "192.0.2.1")
+	c.advance(30 * 24 * time.Hour)
+	for range 5 {
+		l.Try("ada", "192.0.2.1")
+	}
+	if wait := l.Try("ada", "192.0.2.1"); wait != time.Second {
+		t.Errorf("wait %s", wait)
 	}
 }

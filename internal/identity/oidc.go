@@ -176,8 +176,8 @@ func (o *OIDC) provider(ctx context.Context) (*provider, error) {
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil, fmt.Errorf("oidc: discovery at %s: %w", o.config.Issuer, ctx.Err())
-	case err != nil: // its text may hold a whole web page
-		return nil, fmt.Errorf("%w: discovery at %s: %.300s", ErrOIDCProvider, o.config.Issuer, err)
+	case err != nil:
+		return nil, fmt.Errorf("%w: discovery at %s: %s", ErrOIDCProvider, o.config.Issuer, brief(err))
 	}
 	var doc struct {
 		JWKS    string   `json:"jwks_uri"`
@@ -297,7 +297,7 @@ func (o *OIDC) redeem(ctx context.Context, p *provider, code, verifier string) (
 	case err != nil && ctx.Err() != nil:
 		return "", fmt.Errorf("oidc: token endpoint: %w", ctx.Err())
 	case err != nil:
-		return "", fmt.Errorf("%w: token endpoint: %.300s", ErrOIDCProvider, err)
+		return "", fmt.Errorf("%w: token endpoint: %s", ErrOIDCProvider, brief(err))
 	}
 	raw, ok := tokens.Extra("id_token").(string)
 	if !ok || raw == "" {
@@ -314,7 +314,7 @@ func (o *OIDC) verify(ctx context.Context, p *provider, raw, nonce string) (Clai
 	case err != nil && ctx.Err() != nil:
 		return Claims{}, fmt.Errorf("oidc: ID token: %w", ctx.Err())
 	case err != nil: // also when the keys of the provider could not be read
-		return Claims{}, fmt.Errorf("%w: %.300s", ErrOIDCToken, err)
+		return Claims{}, fmt.Errorf("%w: %s", ErrOIDCToken, brief(err))
 	}
 	if !same(token.Nonce, nonce) {
 		return Claims{}, fmt.Errorf("%w: made for another log-in: the nonce differs", ErrOIDCToken)
@@ -342,6 +342,10 @@ func (o *OIDC) verify(ctx context.Context, p *provider, raw, nonce string) (Clai
 	}
 	return c, nil
 }
+
+// brief returns the beginning of the text of err: it may hold a whole web page that came in
+// place of an answer. There is nothing in it that a caller could test for.
+func brief(err error) string { return fmt.Sprintf("%.300s", err) }
 
 // same compares what was answered with a secret that must not be empty.
 func same(answered, secret string) bool {

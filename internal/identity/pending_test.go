@@ -77,10 +77,10 @@ func TestUsedStatesAreBoundedAndForgottenInTime(t *testing.T) {
 	if !u.use("s", morning.Add(time.Minute), morning) || u.use("s", morning.Add(time.Minute), morning) {
 		t.Error("a state is not used exactly once")
 	}
-	for i := range 2 * maxUsed {
-		u.use(fmt.Sprint(i), morning.Add(time.Minute), morning)
+	for i := range maxUsed {
+		u[fmt.Sprint(i)] = morning.Add(time.Minute)
 	}
-	if len(u) > maxUsed {
+	if !u.use("one more", morning.Add(time.Minute), morning) || len(u) != maxUsed || u["one more"].IsZero() {
 		t.Errorf("%d states", len(u))
 	}
 	if u.use("last", morning.Add(2*time.Minute), morning.Add(time.Minute)); len(u) != 1 {

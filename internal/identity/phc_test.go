@@ -56,6 +56,20 @@ func TestLessWorkIsOutdatedAndMoreIsNot(t *testing.T) {
 	}
 }
 
+// A hash of the empty password, as only an import could bring it, is that of no other.
+func TestAPasswordThatIsTooLongIsNotCutToAnother(t *testing.T) {
+	h := passwordHash{params: params{memory: 8, passes: 1, lanes: 1}, salt: make([]byte, saltSize)}
+	var err error
+	if h.sum, err = h.compute(t.Context(), "", hashSize); err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range map[int]bool{0: true, 1: false, 1024: false, 1025: false, 100000: false} {
+		if ok, _, err := CheckPassword(t.Context(), h.String(), strings.Repeat("x", n)); ok != want || err != nil {
+			t.Errorf("%d characters: %t, %v", n, ok, err)
+		}
+	}
+}
+
 // Whatever is read is written in the same way, and takes bounded work.
 func FuzzParseHash(f *testing.F) {
 	for _, s := range []string{

@@ -53,11 +53,28 @@ type provider struct {
 // newProvider starts a provider that signs with RS256.
 func newProvider(t *testing.T) *provider {
 	t.Helper()
+	p := bareProvider(t)
+	p.Server = httptest.NewServer(p)
+	t.Cleanup(p.Close)
+	return p
+}
+
+// direct carries requests to a handler without a network, as package synctest needs it.
+type direct struct{ http.Handler }
+
+// RoundTrip asks the handler.
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	d.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+// bareProvider returns a provider that listens nowhere and has no URL yet.
+func bareProvider(t *testing.T) *provider {
+	t.Helper()
 	p := &provider{t: t, codes: map[string]url.Values{}, asked: map[string]int{}, algs: []string{"RS256", "ES256"}}
 	sign, public := rs256(t, "key 1")
 	p.sign, p.keys = sign, []jose.JSONWebKey{public}
-	p.Server = httptest.NewServer(p)
-	t.Cleanup(p.Close)
 	return p
 }
 

@@ -21,7 +21,7 @@ func TestSecretsAreInNoTextForm(t *testing.T) {
 	}
 	user := identity.User{ID: "u1", Login: "ada", PasswordHash: "SECRET"}
 	token := identity.Token{ID: "t1", Name: "ci", UserID: "u1", Digest: "SECRET"}
-	secrets := []string{"SECRET", string(key), fmt.Sprint(key), "0x30, 0x31, 0x32", "MDEyMzQ1Njc4"}
+	secrets := []string{"SECRET", string(key), fmt.Sprintf("%d", key), "0x30, 0x31, 0x32", "MDEyMzQ1Njc4"}
 	for _, v := range []any{
 		user, &user, []identity.User{user}, map[string]identity.User{"x": user}, struct{ U identity.User }{user},
 		token, &token, []identity.Token{token}, struct{ T *identity.Token }{&token},
