@@ -62,6 +62,10 @@ func Run(t *testing.T, open Open) {
 		{"ProgressIsCountedAndPaged", progress},
 		{"TheTimelineContinuesAfterASequenceNumber", timeline},
 		{"FirmwareSightingsKeepTheNewest", firmwareSeen},
+		{"UsageIsWhatEndedInAMonth", generalUsage},
+		{"SmartDeltaUsageIsByProfile", smartDeltaUsage},
+		{"TheFirstActivityIsKnown", firstActivity},
+		{"ObjectsAreCountedByState", objectCounts},
 	} {
 		t.Run(tc.name, func(t *testing.T) { tc.test(t, open) })
 	}
