@@ -35,6 +35,9 @@ func (s *Streams) ask(ctx context.Context, question string, secret bool) (string
 	if err != nil {
 		return "", err
 	}
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
 	fmt.Fprint(s.Err, question)
 	type answer struct {
 		text string

@@ -29,3 +29,27 @@ func TestTheMeterShowsHowMuchIsSent(t *testing.T) {
 		t.Error("a buffer is no terminal")
 	}
 }
+
+func TestABarShowsHowFarAJobIs(t *testing.T) {
+	var out bytes.Buffer
+	b := &bar{out: &out, terminal: true}
+	b.show("queued", 0, 0)
+	b.show("running", 1, 3)
+	b.show("running", 1, 3) // nothing new, nothing drawn
+	b.show("running", 4, 3) // it found more than it counted
+	b.end()
+	want := strings.Join([]string{"", "queued", "running [##########....................] 1/3", "running [##############################] 4/3", ""}, clearLine)
+	if out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
+
+	out.Reset()
+	b = &bar{out: &out}
+	b.show("queued", 0, 0)
+	b.show("running", 1, 3)
+	b.show("running", 2, 3)
+	b.end()
+	if want := "starling: the job is queued\nstarling: the job is running\n"; out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
+}
