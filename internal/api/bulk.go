@@ -225,9 +225,7 @@ func (a *api) writeTable(w http.ResponseWriter, r *http.Request, t table) error 
 		_, err = out.Write(nil) // a table without rows has its headers all the same
 	}
 	if err != nil && out.begun {
-		// Too late for a problem document: break off, so that nobody takes a part for the whole.
-		a.Log.WarnContext(r.Context(), "export broke off", "request_id", requestID(r.Context()), "error", err)
-		panic(http.ErrAbortHandler)
+		a.breakOff(r, "export", err)
 	}
 	return err
 }

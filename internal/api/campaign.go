@@ -17,15 +17,15 @@ import (
 // campaign is a fleet.Campaign in JSON.
 type campaign struct {
 	ID               *string    `json:"id,omitempty" readOnly:"true"`
-	Name             *string    `json:"name,omitempty" maxLength:"200"`
-	Description      *string    `json:"description,omitempty" maxLength:"4000"`
+	Name             *string    `json:"name,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
+	Description      *string    `json:"description,omitempty" maxLength:"4000" pattern:"^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
 	Type             *string    `json:"type,omitempty" enum:"FOTA,BINARY,MCGROUP" doc:"Default FOTA"`
-	DeviceSets       *[]string  `json:"device_sets,omitempty" doc:"Identifiers of device sets"`
-	Regions          *[]string  `json:"regions,omitempty" doc:"Identifiers of regions"`
-	FileID           *string    `json:"file_id,omitempty"`
-	RebootAt         *time.Time `json:"reboot_at,omitempty" doc:"FOTA only; none: at once"`
-	SessionStart     *time.Time `json:"session_start,omitempty" doc:"None: computed"`
-	MaxDuration      *float64   `json:"max_duration_s,omitempty" minimum:"0" doc:"Afterwards devices are back in class A"`
+	DeviceSets       *[]string  `json:"device_sets,omitempty" maxItems:"1000" pattern:"^[0-9A-Za-z_-]{1,64}$" patternDescription:"an identifier" doc:"Identifiers of device sets"`
+	Regions          *[]string  `json:"regions,omitempty" maxItems:"1000" pattern:"^[0-9A-Za-z_-]{1,64}$" patternDescription:"an identifier" doc:"Identifiers of regions"`
+	FileID           *string    `json:"file_id,omitempty" pattern:"^([0-9A-Za-z_-]{1,64})?$" patternDescription:"an identifier"`
+	RebootAt         *time.Time `json:"reboot_at,omitempty" pattern:"^(19[7-9][0-9]|20[0-9][0-9]|21[0-8][0-9])-" patternDescription:"a time within the years 1970 to 2189" doc:"FOTA only; none: at once"`
+	SessionStart     *time.Time `json:"session_start,omitempty" pattern:"^(19[7-9][0-9]|20[0-9][0-9]|21[0-8][0-9])-" patternDescription:"a time within the years 1970 to 2189" doc:"None: computed"`
+	MaxDuration      *float64   `json:"max_duration_s,omitempty" minimum:"0" maximum:"7776000" multipleOf:"1" doc:"Afterwards devices are back in class A"`
 	SuccessThreshold *float64   `json:"success_threshold,omitempty" minimum:"0" maximum:"100" doc:"Percent of devices"`
 	Policy           *policy    `json:"policy,omitempty" doc:"Tuning; absent fields and zeros stand for recommended defaults"`
 	Status           *string    `json:"status,omitempty" readOnly:"true" enum:"CONFIGURED,RUNNING,STOPPED,FAILED,SUCCEEDED"`
@@ -44,17 +44,17 @@ type policy struct {
 	Setup                  *string  `json:"setup,omitempty" enum:"pipelined,sequential"`
 	Redundancy             *string  `json:"redundancy,omitempty" enum:"adaptive,fixed,carousel"`
 	CloseAtThreshold       *bool    `json:"close_at_threshold,omitempty" doc:"End a stage as soon as the success threshold is reached"`
-	Retries                *int     `json:"retries,omitempty" maximum:"100" doc:"Resends of a unicast command; 0: 3, negative: none"`
-	LateAnswer             *float64 `json:"late_answer_s,omitempty" minimum:"0" doc:"0: 60"`
-	SessionLead            *float64 `json:"session_lead_s,omitempty" minimum:"0" doc:"0: 60"`
+	Retries                *int     `json:"retries,omitempty" minimum:"-1" maximum:"100" doc:"Resends of a unicast command; 0: 3, negative: none"`
+	LateAnswer             *float64 `json:"late_answer_s,omitempty" minimum:"0" maximum:"86400" multipleOf:"1" doc:"0: 60"`
+	SessionLead            *float64 `json:"session_lead_s,omitempty" minimum:"0" maximum:"604800" multipleOf:"1" doc:"0: 60"`
 	BeaconsToWait          *uint8   `json:"beacons_to_wait,omitempty" maximum:"255" doc:"0: 4"`
-	FirstFragmentDelay     *float64 `json:"first_fragment_delay_s,omitempty" minimum:"0" doc:"0: the time tolerance"`
-	MulticastDelay         *float64 `json:"multicast_delay_s,omitempty" minimum:"0" doc:"0: as fast as the network takes frames"`
+	FirstFragmentDelay     *float64 `json:"first_fragment_delay_s,omitempty" minimum:"0" maximum:"3600" multipleOf:"1" doc:"0: the time tolerance"`
+	MulticastDelay         *float64 `json:"multicast_delay_s,omitempty" minimum:"0" maximum:"3600" doc:"0: as fast as the network takes frames"`
 	FragSize               *uint8   `json:"frag_size,omitempty" maximum:"255" doc:"Bytes; 0: computed"`
 	MaxCodedPercent        *uint16  `json:"max_coded_percent,omitempty" maximum:"1000" doc:"0: 100"`
 	MaxRounds              *uint8   `json:"max_rounds,omitempty" maximum:"255" doc:"0: 5"`
-	StatusByMulticastAbove *int     `json:"status_by_multicast_above,omitempty" minimum:"0" doc:"Devices; 0: 1"`
-	FlashTime              *float64 `json:"flash_time_s,omitempty" minimum:"0" doc:"0: 120"`
+	StatusByMulticastAbove *int     `json:"status_by_multicast_above,omitempty" minimum:"0" maximum:"1000000000" doc:"Devices; 0: 1"`
+	FlashTime              *float64 `json:"flash_time_s,omitempty" minimum:"0" maximum:"86400" multipleOf:"1" doc:"0: 120"`
 }
 
 func showCampaign(c fleet.Campaign) campaign {
@@ -77,8 +77,8 @@ func (in *campaign) apply(c *fleet.Campaign) error {
 	set(&c.DeviceSets, in.DeviceSets)
 	set(&c.Regions, in.Regions)
 	set(&c.FileID, in.FileID)
-	setTime(&c.RebootAt, in.RebootAt)
-	setTime(&c.SessionStart, in.SessionStart)
+	readTime(&r, "reboot_at", &c.RebootAt, in.RebootAt)
+	readTime(&r, "session_start", &c.SessionStart, in.SessionStart)
 	setSeconds(&c.MaxDuration, in.MaxDuration)
 	set(&c.SuccessThreshold, in.SuccessThreshold)
 	if p := in.Policy; p != nil {
@@ -164,7 +164,7 @@ func showRow(r store.Row) row {
 type entry struct {
 	Seq    int64     `json:"seq" doc:"Rises from 1"`
 	At     time.Time `json:"at"`
-	DevEUI string    `json:"dev_eui,omitempty"`
+	DevEUI string    `json:"dev_eui,omitempty" pattern:"^[0-9a-fA-F]{16}$" patternDescription:"16 hexadecimal digits"`
 	Group  string    `json:"group,omitempty"`
 	Code   string    `json:"code" doc:"Stable"`
 	Text   string    `json:"text"`
@@ -192,15 +192,15 @@ type actionInput struct {
 type copyInput struct {
 	KeyInput
 	Body struct {
-		Name string `json:"name,omitempty" maxLength:"200" doc:"None: the same"`
+		Name string `json:"name,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters" doc:"None: the same"`
 	}
 }
 
 type outcomeInput struct {
 	KeyInput
 	Body struct {
-		Name     string   `json:"name" maxLength:"200"`
-		Outcomes []string `json:"outcomes" minItems:"1" doc:"Such as failed"`
+		Name     string   `json:"name" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
+		Outcomes []string `json:"outcomes" minItems:"1" maxItems:"20" pattern:"^[a-z_.]{1,64}$" patternDescription:"an outcome" doc:"Such as failed"`
 	}
 }
 
@@ -209,17 +209,17 @@ type progressOutput struct{ Body progress }
 type rowsInput struct {
 	KeyInput
 	Limit   int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
-	Cursor  string `query:"cursor"`
-	Stage   string `query:"stage"`
-	Outcome string `query:"outcome"`
-	Reason  string `query:"reason"`
+	Cursor  string `query:"cursor" maxLength:"2000"`
+	Stage   string `query:"stage" maxLength:"64"`
+	Outcome string `query:"outcome" maxLength:"64"`
+	Reason  string `query:"reason" maxLength:"64"`
 }
 
 type timelineInput struct {
 	KeyInput
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
-	After  int64  `query:"after" minimum:"0" doc:"Seq of the last entry seen"`
-	DevEUI string `query:"dev_eui" doc:"Only what is about this device"`
+	After  int64  `query:"after" minimum:"0" maximum:"9007199254740991" doc:"Seq of the last entry seen"`
+	DevEUI string `query:"dev_eui" pattern:"^[0-9a-fA-F]{16}$" patternDescription:"16 hexadecimal digits" doc:"Only what is about this device"`
 }
 
 // campaigns registers what can be done with and seen of campaigns, beyond their settings.

@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,17 +47,41 @@ func (a *api) contents() {
 // an error. It passes the same door as all others.
 func (a *api) stream(need identity.Permission, op *huma.Operation, handle func(http.ResponseWriter, *http.Request) error) {
 	a.admit(need, op)
+	a.answer(op, handle)
+}
+
+// streamForAnybody is stream for logging in.
+func (a *api) streamForAnybody(op *huma.Operation, handle func(http.ResponseWriter, *http.Request) error) {
+	a.admitAnybody(op)
+	a.answer(op, handle)
+}
+
+func (a *api) answer(op *huma.Operation, handle func(http.ResponseWriter, *http.Request) error) {
 	a.huma.OpenAPI().AddOperation(op)
 	a.huma.Adapter().Handle(op, func(ctx huma.Context) {
 		r, w := humago.Unwrap(ctx)
+		if err := onlyParameters(op, r); err != nil {
+			a.refuse(w, r, err)
+			return
+		}
 		control := http.NewResponseController(w)
 		deadline := time.Now().Add(contentTime)
 		// A connection without deadlines, as in some tests, is no reason to refuse.
 		_ = errors.Join(control.SetReadDeadline(deadline), control.SetWriteDeadline(deadline))
 		if err := handle(w, r); err != nil {
-			writeProblem(w, problem(r.Context(), a.Log, err))
+			a.refuse(w, r, err)
 		}
 	})
+}
+
+// onlyParameters refuses parameters that an operation does not have, as huma does for others.
+func onlyParameters(op *huma.Operation, r *http.Request) error {
+	for name := range r.URL.Query() {
+		if !slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.In == "query" && p.Name == name }) {
+			return badParameter("query."+name, "is no parameter of this", "leave it out")
+		}
+	}
+	return nil
 }
 
 func (a *api) upload(w http.ResponseWriter, r *http.Request) error {
@@ -117,9 +142,7 @@ func (a *api) download(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.Name}))
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if _, err := io.Copy(w, content); err != nil {
-		// Too late for a problem document: break off, so that nobody takes a part for the whole.
-		a.Log.WarnContext(r.Context(), "download broke off", "request_id", requestID(r.Context()), "error", err)
-		panic(http.ErrAbortHandler)
+		a.breakOff(r, "download", err)
 	}
 	return nil
 }

@@ -22,17 +22,17 @@ func stampOf(created, updated time.Time, revision int64) Stamp {
 
 // device is a fleet.Device in JSON.
 type device struct {
-	DevEUI          *string    `json:"dev_eui,omitempty" doc:"16 hexadecimal digits; cannot be changed" example:"0004a30b00112233"`
-	Name            *string    `json:"name,omitempty" maxLength:"200"`
-	Tag             *string    `json:"tag,omitempty" maxLength:"200" doc:"Free text to search for"`
+	DevEUI          *string    `json:"dev_eui,omitempty" pattern:"^[0-9a-fA-F]{16}$" patternDescription:"16 hexadecimal digits" doc:"16 hexadecimal digits; cannot be changed" example:"0004a30b00112233"`
+	Name            *string    `json:"name,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
+	Tag             *string    `json:"tag,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters" doc:"Free text to search for"`
 	Classes         *string    `json:"classes,omitempty" pattern:"^([BC](,[BC])?)?$" doc:"Multicast session classes it supports: B, C or B,C"`
 	LoRaWANVersion  *string    `json:"lorawan_version,omitempty" enum:"1.0,1.1" doc:"Default 1.0"`
-	RootKey         *string    `json:"root_key,omitempty" writeOnly:"true" doc:"GenAppKey (1.0) or AppKey (1.1), 32 hexadecimal digits"`
+	RootKey         *string    `json:"root_key,omitempty" writeOnly:"true" pattern:"^[0-9a-fA-F]{32}$" patternDescription:"32 hexadecimal digits" doc:"GenAppKey (1.0) or AppKey (1.1), 32 hexadecimal digits"`
 	RootKeySet      *bool      `json:"root_key_set,omitempty" readOnly:"true" doc:"Whether a key is stored"`
-	ProfileID       *string    `json:"profile_id,omitempty"`
-	Band            *string    `json:"band,omitempty" doc:"Such as EU868; empty: any"`
+	ProfileID       *string    `json:"profile_id,omitempty" pattern:"^([0-9A-Za-z_-]{1,64})?$" patternDescription:"an identifier"`
+	Band            *string    `json:"band,omitempty" enum:",EU868,US915,AU915,AS923,AS923-2,AS923-3,AS923-4,IN865,KR920,CN470,RU864,EU433" doc:"Such as EU868; empty: any"`
 	Packages        *packages  `json:"packages,omitempty" doc:"Package versions that differ from the profile's, 0: as the profile says"`
-	Firmware        *string    `json:"firmware,omitempty" doc:"X.Y.Z.P or 8 hexadecimal digits; empty: unknown" example:"1.2.0.0"`
+	Firmware        *string    `json:"firmware,omitempty" pattern:"^(|[0-9A-Fa-f]{8}|(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])([.](25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3})$" patternDescription:"X.Y.Z.P or 8 hexadecimal digits" doc:"X.Y.Z.P or 8 hexadecimal digits; empty: unknown" example:"1.2.0.0"`
 	FirmwareChanged *time.Time `json:"firmware_changed,omitempty" readOnly:"true" doc:"When firmware was last reported or recorded"`
 	Archived        *bool      `json:"archived,omitempty"`
 	Stamp
@@ -76,17 +76,28 @@ func band(b bands.Band) *string {
 
 // deviceSet is a fleet.DeviceSet in JSON.
 type deviceSet struct {
-	ID          *string   `json:"id,omitempty" readOnly:"true"`
-	Name        *string   `json:"name,omitempty" maxLength:"200"`
-	Description *string   `json:"description,omitempty" maxLength:"4000"`
-	Devices     *[]string `json:"devices,omitempty" doc:"DevEUIs; left out of lists"`
-	DeviceCount *int      `json:"device_count,omitempty" readOnly:"true"`
-	Archived    *bool     `json:"archived,omitempty"`
+	ID          *string       `json:"id,omitempty" readOnly:"true"`
+	Name        *string       `json:"name,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
+	Description *string       `json:"description,omitempty" maxLength:"4000" pattern:"^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
+	Devices     *[]string     `json:"devices,omitempty" maxItems:"100000" pattern:"^[0-9a-fA-F]{16}$" patternDescription:"16 hexadecimal digits" doc:"DevEUIs; left out of lists. None when there is a filter"`
+	Filter      *deviceFilter `json:"filter,omitempty" doc:"Members are the devices that match when they are asked for"`
+	DeviceCount *int          `json:"device_count,omitempty" readOnly:"true"`
+	Archived    *bool         `json:"archived,omitempty"`
 	Stamp
 }
 
+// deviceFilter is a fleet.DeviceFilter in JSON.
+type deviceFilter struct {
+	Text  string            `json:"text,omitempty" maxLength:"200" doc:"Part of the name, tag or DevEUI, in any case"`
+	Where map[string]string `json:"where,omitempty" doc:"Values by field: band, classes, firmware, lorawan_version, name, profile_id, tag"`
+}
+
 func showDeviceSet(s fleet.DeviceSet) deviceSet {
-	return deviceSet{ID: &s.ID, Name: &s.Name, Description: &s.Description, Devices: texts(s.Devices), DeviceCount: new(len(s.Devices)),
+	var filter *deviceFilter
+	if s.Filter != nil {
+		filter = &deviceFilter{s.Filter.Text, s.Filter.Where}
+	}
+	return deviceSet{Filter: filter, ID: &s.ID, Name: &s.Name, Description: &s.Description, Devices: texts(s.Devices), DeviceCount: new(len(s.Devices)),
 		Archived: &s.Archived, Stamp: stampOf(s.CreatedAt, s.UpdatedAt, s.Revision)}
 }
 
@@ -95,6 +106,12 @@ func (in *deviceSet) apply(s *fleet.DeviceSet) error {
 	set(&s.Name, in.Name)
 	set(&s.Description, in.Description)
 	readAll(&r, "devices", &s.Devices, in.Devices, lorawan.ParseEUI64)
+	if in.Filter != nil {
+		s.Filter = nil
+		if in.Filter.Text != "" || len(in.Filter.Where) > 0 {
+			s.Filter = &fleet.DeviceFilter{Text: in.Filter.Text, Where: in.Filter.Where}
+		}
+	}
 	set(&s.Archived, in.Archived)
 	return r.err()
 }

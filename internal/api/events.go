@@ -15,7 +15,7 @@ import (
 
 type eventsInput struct {
 	KeyInput
-	LastEventID int64 `header:"Last-Event-ID" minimum:"0" doc:"Continue after this timeline entry"`
+	LastEventID int64 `header:"Last-Event-ID" minimum:"0" maximum:"9007199254740991" doc:"Continue after this timeline entry"`
 }
 
 // heartbeat shows that a silent stream lives.

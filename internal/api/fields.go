@@ -57,12 +57,22 @@ func setSeconds(dst *time.Duration, src *float64) {
 	}
 }
 
-// setTime copies a time that the client gave.
-func setTime(dst *time.Time, src *time.Time) {
-	if src != nil {
+// readTime copies a time that the client gave, in years that every engine keeps.
+func readTime(r *reader, field string, dst *time.Time, src *time.Time) {
+	switch {
+	case src == nil:
+	case src.UTC().Year() < firstYear || src.UTC().Year() > lastYear:
+		*r = append(*r, &fleet.FieldError{Field: field, Problem: fmt.Sprintf("is not within the years %d to %d", firstYear, lastYear)})
+	default:
 		*dst = src.UTC().Truncate(time.Microsecond)
 	}
 }
+
+// Years that times are given in.
+const (
+	firstYear = 1970
+	lastYear  = 2199
+)
 
 // seconds shows a duration.
 func seconds(d time.Duration) *float64 { return new(d.Seconds()) }

@@ -9,20 +9,20 @@ import (
 
 // group is a fleet.MulticastGroup in JSON.
 type group struct {
-	DevEUI              *string `json:"dev_eui,omitempty" doc:"16 hexadecimal digits; names the group in network servers; cannot be changed"`
-	Tag                 *string `json:"tag,omitempty" maxLength:"200" doc:"Free text to search for"`
-	Name                *string `json:"name,omitempty" maxLength:"200"`
-	Band                *string `json:"band,omitempty" doc:"Such as EU868"`
+	DevEUI              *string `json:"dev_eui,omitempty" pattern:"^[0-9a-fA-F]{16}$" patternDescription:"16 hexadecimal digits" doc:"16 hexadecimal digits; names the group in network servers; cannot be changed"`
+	Tag                 *string `json:"tag,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters" doc:"Free text to search for"`
+	Name                *string `json:"name,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
+	Band                *string `json:"band,omitempty" enum:"EU868,US915,AU915,AS923,AS923-2,AS923-3,AS923-4,IN865,KR920,CN470,RU864,EU433" doc:"Such as EU868"`
 	DwellTime           *bool   `json:"dwell_time,omitempty" doc:"Whether the downlink dwell-time limit holds"`
-	McAddr              *string `json:"mc_addr,omitempty" doc:"Group address, 8 hexadecimal digits, unique in the network"`
-	Frequency           *uint32 `json:"frequency,omitempty" doc:"Hz; 0: the class B hopping sequence" example:"869525000"`
+	McAddr              *string `json:"mc_addr,omitempty" pattern:"^[0-9a-fA-F]{8}$" patternDescription:"8 hexadecimal digits" doc:"Group address, 8 hexadecimal digits, unique in the network"`
+	Frequency           *uint32 `json:"frequency,omitempty" minimum:"0" maximum:"2500000000" multipleOf:"100" doc:"Hz; 0: the class B hopping sequence" example:"869525000"`
 	DataRate            *uint8  `json:"data_rate,omitempty" maximum:"15"`
 	Redundancy          *string `json:"redundancy,omitempty" enum:"NO_REDUNDANCY_ONE,SEVEN_TO_EIGHT,FIVE_TO_SIX,THREE_TO_FOUR,ONE_TO_TWO" doc:"Uncoded to all fragments"`
 	PingSlotPeriodicity *int    `json:"ping_slot_periodicity_s,omitempty" enum:"1,2,4,8,16,32,64,128" doc:"Class B only"`
-	McKey               *string `json:"mc_key,omitempty" writeOnly:"true" doc:"32 hexadecimal digits; none given: a random one"`
+	McKey               *string `json:"mc_key,omitempty" writeOnly:"true" pattern:"^[0-9a-fA-F]{32}$" patternDescription:"32 hexadecimal digits" doc:"32 hexadecimal digits; none given: a random one"`
 	McKeySet            *bool   `json:"mc_key_set,omitempty" readOnly:"true" doc:"Whether a key is stored"`
 	SessionClass        *string `json:"session_class,omitempty" enum:"B,C"`
-	FCntDown            *uint32 `json:"f_cnt_down,omitempty" doc:"The counter that the next frame takes; can only be raised"`
+	FCntDown            *uint32 `json:"f_cnt_down,omitempty" minimum:"0" maximum:"4294967295" doc:"The counter that the next frame takes; can only be raised"`
 	Archived            *bool   `json:"archived,omitempty"`
 	Stamp
 }
@@ -66,9 +66,9 @@ func parsePeriodicity(s string) (fleet.PingSlotPeriodicity, error) {
 // region is a fleet.Region in JSON.
 type region struct {
 	ID          *string   `json:"id,omitempty" readOnly:"true"`
-	Name        *string   `json:"name,omitempty" maxLength:"200"`
-	Description *string   `json:"description,omitempty" maxLength:"4000"`
-	Groups      *[]string `json:"groups,omitempty" doc:"DevEUIs of multicast groups"`
+	Name        *string   `json:"name,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
+	Description *string   `json:"description,omitempty" maxLength:"4000" pattern:"^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
+	Groups      *[]string `json:"groups,omitempty" maxItems:"10000" pattern:"^[0-9a-fA-F]{16}$" patternDescription:"16 hexadecimal digits" doc:"DevEUIs of multicast groups"`
 	Archived    *bool     `json:"archived,omitempty"`
 	Stamp
 }

@@ -124,12 +124,22 @@ func (a *api) complete(op *huma.Operation) {
 	if hasParam(op, "If-Match") {
 		statuses = append(statuses, http.StatusPreconditionFailed)
 	}
-	for _, status := range statuses {
+	for _, status := range slices.Concat(statuses, op.Errors, preset(op)) {
 		a.addProblem(op, status)
 	}
 	if d.once {
 		onceInDocument(op)
 	}
+}
+
+// preset returns the statuses of problems that an operation has named itself.
+func preset(op *huma.Operation) (statuses []int) {
+	for text, r := range op.Responses {
+		if status, err := strconv.Atoi(text); err == nil && status >= 400 && r.Content[problemType] == nil {
+			statuses = append(statuses, status)
+		}
+	}
+	return statuses
 }
 
 func hasParam(op *huma.Operation, name string) bool {

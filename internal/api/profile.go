@@ -8,17 +8,17 @@ import (
 // profile is a fleet.DeviceProfile in JSON.
 type profile struct {
 	ID                  *string   `json:"id,omitempty" readOnly:"true"`
-	Name                *string   `json:"name,omitempty" maxLength:"200"`
-	Description         *string   `json:"description,omitempty" maxLength:"4000"`
-	ProducerID          *string   `json:"producer_id,omitempty" maxLength:"200" doc:"Unique with module_id and hw_revision"`
-	ModuleID            *string   `json:"module_id,omitempty" maxLength:"200"`
+	Name                *string   `json:"name,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
+	Description         *string   `json:"description,omitempty" maxLength:"4000" pattern:"^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
+	ProducerID          *string   `json:"producer_id,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters" doc:"Unique with module_id and hw_revision"`
+	ModuleID            *string   `json:"module_id,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
 	HWRevision          *uint8    `json:"hw_revision,omitempty" maximum:"255"`
-	HWVersion           *uint32   `json:"hw_version,omitempty" doc:"As reported in DevVersionAns; 0: not checked"`
-	TimeTolerance       *float64  `json:"time_tolerance_s,omitempty" minimum:"0" doc:"Clock drift to allow for at a session start; 0: the default of 10"`
-	DefaultUplinkPeriod *float64  `json:"default_uplink_period_s,omitempty" minimum:"0" doc:"Drives every unicast timer; 0: the default of 3600"`
-	MCUType             *string   `json:"mcu_type,omitempty" maxLength:"200"`
+	HWVersion           *uint32   `json:"hw_version,omitempty" minimum:"0" maximum:"4294967295" doc:"As reported in DevVersionAns; 0: not checked"`
+	TimeTolerance       *float64  `json:"time_tolerance_s,omitempty" minimum:"0" maximum:"86400" multipleOf:"1" doc:"Clock drift to allow for at a session start; 0: the default of 10"`
+	DefaultUplinkPeriod *float64  `json:"default_uplink_period_s,omitempty" minimum:"0" maximum:"2678400" multipleOf:"1" doc:"Drives every unicast timer; 0: the default of 3600"`
+	MCUType             *string   `json:"mcu_type,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
 	Library             *string   `json:"library,omitempty" enum:",smart_delta,other"`
-	SmartDeltaKeyID     *string   `json:"smart_delta_key_id,omitempty"`
+	SmartDeltaKeyID     *string   `json:"smart_delta_key_id,omitempty" pattern:"^([0-9A-Za-z_-]{1,64})?$" patternDescription:"an identifier"`
 	Packages            *packages `json:"packages,omitempty" doc:"Package versions of the device, 0: absent"`
 	Ports               *ports    `json:"ports,omitempty" doc:"FPort of each package, 0: the package's default"`
 	Decoder             *decoder  `json:"decoder,omitempty" doc:"Limits of the fragmentation decoder, 0: unlimited"`
@@ -26,6 +26,7 @@ type profile struct {
 	RebootsItself       *bool     `json:"reboots_itself,omitempty" doc:"Installs and reboots after a complete image without a command"`
 	FirmwareDialect     *string   `json:"firmware_dialect,omitempty" enum:"ts006,rc1"`
 	MaxGroups           *uint8    `json:"max_groups,omitempty" maximum:"4" doc:"Multicast groups it can hold; 0: 1"`
+	Descriptor          *string   `json:"descriptor,omitempty" pattern:"^(version-le|version-be|size-le|[0-9a-fA-F]{8})?$" patternDescription:"version-le, version-be, size-le or 8 hexadecimal digits" doc:"What devices expect as descriptor of a fragmentation session; empty: version-le"`
 	Archived            *bool     `json:"archived,omitempty"`
 	Stamp
 }
@@ -62,7 +63,7 @@ func showProfile(p fleet.DeviceProfile) profile {
 		Ports:       &ports{&p.Ports.ClockSync, &p.Ports.McSetup, &p.Ports.Fragmentation, &p.Ports.FirmwareMgmt},
 		Decoder:     &decoder{&d.MaxNbFrag, &d.MinFragSize, &d.MaxFragSize, &d.FragSizeMultiple, &d.MaxLost},
 		StatusStyle: text(p.StatusStyle), RebootsItself: &p.RebootsItself, FirmwareDialect: text(p.FirmwareDialect), MaxGroups: &p.MaxGroups,
-		Archived: &p.Archived, Stamp: stampOf(p.CreatedAt, p.UpdatedAt, p.Revision)}
+		Descriptor: text(p.Descriptor), Archived: &p.Archived, Stamp: stampOf(p.CreatedAt, p.UpdatedAt, p.Revision)}
 }
 
 func (in *profile) apply(p *fleet.DeviceProfile) error {
@@ -96,6 +97,7 @@ func (in *profile) apply(p *fleet.DeviceProfile) error {
 	set(&p.RebootsItself, in.RebootsItself)
 	read(&r, "firmware_dialect", &p.FirmwareDialect, in.FirmwareDialect, fleet.ParseFirmwareDialect)
 	set(&p.MaxGroups, in.MaxGroups)
+	read(&r, "descriptor", &p.Descriptor, in.Descriptor, fleet.ParseDescriptorTemplate)
 	set(&p.Archived, in.Archived)
 	return r.err()
 }
@@ -125,9 +127,9 @@ func setVersion(dst *lorawan.Version, src *uint8) {
 // smartDeltaKey is a fleet.SmartDeltaKey in JSON.
 type smartDeltaKey struct {
 	ID          *string `json:"id,omitempty" readOnly:"true"`
-	Name        *string `json:"name,omitempty" maxLength:"200"`
-	Description *string `json:"description,omitempty" maxLength:"4000"`
-	PrivateKey  *string `json:"private_key,omitempty" writeOnly:"true" doc:"P-256 private key, PKCS#8 in PEM; given once, with the new key"`
+	Name        *string `json:"name,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
+	Description *string `json:"description,omitempty" maxLength:"4000" pattern:"^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
+	PrivateKey  *string `json:"private_key,omitempty" writeOnly:"true" maxLength:"10000" doc:"P-256 private key, PKCS#8 in PEM; given once, with the new key"`
 	PublicKey   *[]byte `json:"public_key,omitempty" readOnly:"true" doc:"X and Y, 64 bytes: what devices verify patches with"`
 	Archived    *bool   `json:"archived,omitempty"`
 	Stamp

@@ -70,6 +70,17 @@ type resource[T interface{ Validate() error }, K comparable, D any] struct {
 	create       func(context.Context, *D, T) (T, error) // nil: use.Create
 }
 
+// listing is the list of these objects.
+func (r resource[T, K, D]) listing() listing[T, D] {
+	return listing[T, D]{plural: r.plural, kind: r.kind, read: r.read, list: r.use.List, count: r.use.Count, show: func(obj T) D {
+		d := r.show(obj)
+		if r.brief != nil {
+			r.brief(&d)
+		}
+		return d
+	}}
+}
+
 // words is a name as people read it.
 func words(name string) string { return strings.ReplaceAll(name, "-", " ") }
 
@@ -112,14 +123,7 @@ func add[T interface{ Validate() error }, K comparable, D any](a *api, r resourc
 		}
 		return key, err
 	}
-	item := func(obj T) D {
-		d := r.show(obj)
-		if r.brief != nil {
-			r.brief(&d)
-		}
-		return d
-	}
-	addList(a, listing[T, D]{plural: r.plural, kind: r.kind, read: r.read, list: r.use.List, count: r.use.Count, show: item})
+	addList(a, r.listing())
 
 	create := r.create
 	if create == nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/google/uuid"
 
+	"github.com/starling-fuota/starling/internal/identity"
 	"github.com/starling-fuota/starling/internal/service"
 	"github.com/starling-fuota/starling/internal/store"
 )
@@ -30,6 +31,7 @@ type Config struct {
 
 	Claims     store.Claims     // what remembers requests with an Idempotency-Key; nil: they are refused
 	Now        func() time.Time // for claims; nil: time.Now
+	OIDC       *identity.OIDC   // nil: people log in by password only
 	TrustProxy bool             // a proxy stands before the server, and its X-Forwarded headers are true
 
 	// Poll is how often event streams look for news; 0: half a second. It bounds how
@@ -63,11 +65,14 @@ func Handler(cfg Config) (http.Handler, *http.ServeMux) {
 	}
 	mux := http.NewServeMux()
 	a := &api{Config: cfg, huma: humago.New(mux, newHuma(cfg.Version)), doors: map[string]*door{}, crossOrigin: http.NewCrossOriginProtection()}
+	a.sessions()
 	a.objects()
 	a.contents()
 	a.tables()
 	a.campaigns()
 	a.events()
+	a.people()
+	a.records()
 	a.describe()
 
 	mux.HandleFunc("GET /healthz", a.health)
