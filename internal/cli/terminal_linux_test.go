@@ -15,6 +15,10 @@ import (
 	"golang.org/x/term"
 )
 
+// terminals stay open as long as the tests run: a read that was broken off still holds its
+// file descriptor, which must not become that of another one.
+var terminals []*os.File
+
 // terminal is a pseudo-terminal: what a test types, and the end at which a command asks.
 func terminal(t *testing.T) (typed, tty *os.File) {
 	t.Helper()
@@ -22,7 +26,6 @@ func terminal(t *testing.T) (typed, tty *os.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = typed.Close() }) // nothing was kept in it
 	fd := int(typed.Fd())
 	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
 		t.Fatal(err)
@@ -35,7 +38,7 @@ func terminal(t *testing.T) (typed, tty *os.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = tty.Close() }) // as above
+	terminals = append(terminals, typed, tty)
 	return typed, tty
 }
 
