@@ -17,14 +17,15 @@ type engine[R any, T interface{ Validate() error }, K comparable] struct {
 	opt    Options
 	mode   *Mode // nil: plan only
 	report Report
-	seen   [64]map[string]int // by column: values that must be unique, and the row that has each
+	rows   map[K]int          // by key: the row that has it
+	seen   [64]map[string]int // by column: other values that must be unique, and the row that has each
 	bad    *badRows
 	kept   []*row[R] // AllOrNothing: what is to be written
 }
 
 // run reads all rows. Rows go through in batches: read, judge, write, tell.
 func (e *engine[R, T, K]) run(ctx context.Context, in io.Reader, opt Options, mode *Mode) (Report, error) {
-	e.opt, e.mode = opt, mode
+	e.opt, e.mode, e.rows = opt, mode, map[K]int{}
 	if e.opt.MaxRows <= 0 {
 		e.opt.MaxRows = MaxRows
 	}
@@ -132,8 +133,7 @@ func (e *engine[R, T, K]) tell(r *row[R]) error {
 func (e *engine[R, T, K]) outcome(r *row[R]) Outcome {
 	o := Outcome{Row: r.line, Action: r.action, Errors: r.errs}
 	if r.action != Failed {
-		key := e.kind.column(e.kind.header[0])
-		o.Key, o.Fields = e.kind.columns[key].write(&r.after, Friendly), r.changes
+		o.Key, o.Fields = e.kind.keyText(&r.after), r.changes
 	}
 	return o
 }

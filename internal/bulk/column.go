@@ -3,8 +3,10 @@ package bulk
 import (
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/lorawan"
@@ -18,9 +20,11 @@ type column[R any] struct {
 	reference int      // index in the reference format; absent: not there
 	friendly  bool     // the friendly format is exported with it
 	required  bool     // in the reference format, and for a new object
+	identity  bool     // it is the key, or a part of it
 	key       bool     // key material: exported only when asked
+	passed    bool     // it is not read, and a file that has it says nothing wrong
 	kept      bool     // an empty cell leaves the stored value as it is
-	unique    bool     // two rows of a file must not have the same
+	unique    bool     // two rows of a file must not have the same; the key never may
 	text      bool     // spaces are a value
 
 	read  func(cell string, r *R) *problem // the cell is not empty; nil: not read
@@ -93,8 +97,13 @@ func (c column[R]) called(names ...string) column[R] {
 // needed makes the column mandatory.
 func (c column[R]) needed() column[R] { c.required = true; return c }
 
-// identifying makes the column mandatory, and unique within a file.
-func (c column[R]) identifying() column[R] { c.required, c.unique = true, true; return c }
+// identifying makes the column mandatory in every file: it is the key, or a part of it.
+func (c column[R]) identifying() column[R] { c.required, c.identity = true, true; return c }
+
+// informing makes a column that is only written, for people and other programs.
+func informing[R any](name string, write func(*R) string) column[R] {
+	return column[R]{name: name, reference: absent, friendly: true, passed: true, write: func(r *R, _ Format) string { return write(r) }}
+}
 
 // keeping makes an empty cell leave the stored value as it is.
 func (c column[R]) keeping() column[R] { c.kept = true; return c }
@@ -183,7 +192,7 @@ func hexProblem(cell string, digits int) *problem {
 }
 
 // readNumber returns a reader of whole numbers 0..limit.
-func readNumber[V uint8 | uint32](limit uint64, hint string) func(string) (V, *problem) {
+func readNumber[V ~uint8 | uint16 | uint32](limit uint64, hint string) func(string) (V, *problem) {
 	return func(cell string) (V, *problem) {
 		n, err := strconv.ParseUint(strings.TrimSpace(cell), 10, 64)
 		if err != nil || n > limit {
@@ -193,7 +202,9 @@ func readNumber[V uint8 | uint32](limit uint64, hint string) func(string) (V, *p
 	}
 }
 
-func writeNumber[V uint8 | uint32](n V, _ Format) string { return strconv.FormatUint(uint64(n), 10) }
+func writeNumber[V ~uint8 | uint16 | uint32](n V, _ Format) string {
+	return strconv.FormatUint(uint64(n), 10)
+}
 
 func readVersion(cell string) (fleet.LoRaWANVersion, *problem) {
 	switch strings.ToUpper(strings.TrimSpace(cell)) {
@@ -221,4 +232,93 @@ func readFirmware(cell string) (fleet.Firmware, *problem) {
 		return f, &problem{"is no firmware version", "use X.Y.Z.P with 0 to 255 each, or 8 hexadecimal digits"}
 	}
 	return f, nil
+}
+
+// readNamed returns a reader of values that have names.
+func readNamed[V any](parse func(string) (V, error), what, hint string) func(string) (V, *problem) {
+	return func(cell string) (V, *problem) {
+		v, err := parse(cell)
+		if err != nil {
+			return v, &problem{"is no " + what, hint}
+		}
+		return v, nil
+	}
+}
+
+// readSeconds reads a duration, which is written in seconds.
+func readSeconds(cell string) (time.Duration, *problem) {
+	n, err := strconv.ParseUint(strings.TrimSpace(cell), 10, 31)
+	if err != nil {
+		return 0, &problem{"is not a whole number of seconds", "give seconds, such as 3600"}
+	}
+	return time.Duration(n) * time.Second, nil
+}
+
+// writeSeconds writes a duration as JSON has it: whole seconds without a fraction.
+func writeSeconds(d time.Duration, _ Format) string {
+	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64)
+}
+
+func readFlag(cell string) (bool, *problem) {
+	switch strings.ToLower(strings.TrimSpace(cell)) {
+	case "true", "1", "yes", "on":
+		return true, nil
+	case "false", "0", "no", "off":
+		return false, nil
+	}
+	return false, &problem{"is neither true nor false", "use true or false"}
+}
+
+func writeFlag(v bool, _ Format) string { return strconv.FormatBool(v) }
+
+// writeTime writes a time as JSON has it; the zero time is an empty cell.
+func writeTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.RFC3339Nano)
+}
+
+// euiList returns a column that is a list of EUI64 with semicolons between them. Their order means nothing.
+func euiList[R any](name, letter string, part func(*R) *[]lorawan.EUI64) column[R] {
+	index := absent
+	if letter != "" {
+		index = at(letter)
+	}
+	return column[R]{
+		name: name, reference: index, friendly: true, required: true,
+		read: func(cell string, r *R) *problem {
+			list := make([]lorawan.EUI64, 0, strings.Count(cell, ";")+1)
+			i := 0
+			for text := range strings.SplitSeq(cell, ";") {
+				if i++; strings.TrimSpace(text) == "" {
+					continue
+				}
+				e, p := readDevEUI(text)
+				if p != nil {
+					return &problem{fmt.Sprintf("number %d %s", i, p.reason), p.hint + "; separate DevEUIs by semicolons"}
+				}
+				list = append(list, e)
+			}
+			*part(r) = list
+			return nil
+		},
+		clear: func(r *R) { *part(r) = nil },
+		copy:  func(dst, src *R) { *part(dst) = *part(src) },
+		equal: func(a, b *R) bool { return slices.Equal(sorted(*part(a)), sorted(*part(b))) },
+		write: func(r *R, _ Format) string {
+			var b strings.Builder
+			for i, e := range *part(r) {
+				if i > 0 {
+					b.WriteByte(';')
+				}
+				b.WriteString(e.String())
+			}
+			return b.String()
+		},
+	}
+}
+
+func sorted(list []lorawan.EUI64) []lorawan.EUI64 {
+	return slices.SortedFunc(slices.Values(list), lorawan.EUI64.Compare)
 }

@@ -9,11 +9,13 @@ import (
 	"strings"
 
 	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/lorawan"
 )
 
-// ExportOptions say how objects are written. The zero value is the reference format without keys.
+// ExportOptions say how objects are written. The zero value has no keys, and is the reference format
+// where there is one: the reference server has tables of devices, device sets and multicast groups.
 type ExportOptions struct {
-	Format    Format // Reference if not Friendly
+	Format    Format // Detect is the format of the zero value
 	Delimiter byte   // 0: a comma; only used in the friendly format
 	Keys      bool   // write key material; without it the columns of keys are empty
 }
@@ -43,9 +45,19 @@ func ExportDevices(ctx context.Context, w io.Writer, devices Objects[fleet.Devic
 	return export(ctx, w, &deviceKind, devices, hardwareOf, opt)
 }
 
-// ExportDeviceSets writes device sets and returns how many. Archived ones are left out.
-func ExportDeviceSets(ctx context.Context, w io.Writer, sets Objects[fleet.DeviceSet], opt ExportOptions) (int, error) {
-	return export(ctx, w, &setKind, sets, nil, opt)
+// Members returns who belongs to a device set with a filter, at this time.
+type Members func(ctx context.Context, s fleet.DeviceSet) ([]lorawan.EUI64, error)
+
+// ExportDeviceSets writes device sets and returns how many. Archived ones are left out. The friendly
+// format writes a filter as it is; the reference format, which knows none, those who match it now.
+func ExportDeviceSets(ctx context.Context, w io.Writer, sets Objects[fleet.DeviceSet], members Members, opt ExportOptions) (int, error) {
+	listed := func(s *fleet.DeviceSet) (err error) {
+		if s.Filter != nil && opt.Format != Friendly {
+			s.Devices, err = members(ctx, *s)
+		}
+		return err
+	}
+	return export(ctx, w, &setKind, sets, listed, opt)
 }
 
 // ExportGroups writes multicast groups and returns how many. Archived ones are left out.
@@ -53,9 +65,40 @@ func ExportGroups(ctx context.Context, w io.Writer, groups Objects[fleet.Multica
 	return export(ctx, w, &groupKind, groups, nil, opt)
 }
 
+// ExportRegions writes regions and returns how many, in the friendly format. Archived ones are left out.
+func ExportRegions(ctx context.Context, w io.Writer, regions Objects[fleet.Region], opt ExportOptions) (int, error) {
+	return export(ctx, w, &regionKind, regions, nil, opt)
+}
+
+// ExportProfiles writes device profiles, as ExportRegions does.
+func ExportProfiles(ctx context.Context, w io.Writer, profiles Objects[fleet.DeviceProfile], opt ExportOptions) (int, error) {
+	return export(ctx, w, &profileKind, profiles, nil, opt)
+}
+
+// ExportFiles writes what is known of files, without their bytes, as ExportRegions does.
+func ExportFiles(ctx context.Context, w io.Writer, files Objects[fleet.File], opt ExportOptions) (int, error) {
+	return export(ctx, w, &fileKind, files, nil, opt)
+}
+
+// ExportSmartDeltaKeys writes the public halves of keys, as ExportRegions does. The private ones
+// are never written.
+func ExportSmartDeltaKeys(ctx context.Context, w io.Writer, keys Objects[fleet.SmartDeltaKey], opt ExportOptions) (int, error) {
+	return export(ctx, w, &smartDeltaKeyKind, keys, nil, opt)
+}
+
+// ExportCampaigns writes the settings and states of campaigns, as ExportRegions does.
+func ExportCampaigns(ctx context.Context, w io.Writer, campaigns Objects[fleet.Campaign], opt ExportOptions) (int, error) {
+	return export(ctx, w, &campaignKind, campaigns, nil, opt)
+}
+
 func export[R, T any, K comparable](ctx context.Context, w io.Writer, k *kind[R, T, K], objects Objects[T], complete func(*R) error, opt ExportOptions) (int, error) {
-	if opt.Format != Friendly {
+	switch {
+	case len(k.header) > 0 && opt.Format != Friendly:
 		opt.Format, opt.Delimiter = Reference, ','
+	case opt.Format == Reference:
+		return 0, errOnlyFriendly
+	default:
+		opt.Format = Friendly
 	}
 	if opt.Delimiter == 0 {
 		opt.Delimiter = ','

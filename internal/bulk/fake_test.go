@@ -95,6 +95,8 @@ type server struct {
 	devices  *shelf[fleet.Device, lorawan.EUI64]
 	sets     *shelf[fleet.DeviceSet, string]
 	groups   *shelf[fleet.MulticastGroup, lorawan.EUI64]
+	regions  *shelf[fleet.Region, string]
+	kinds    *shelf[fleet.DeviceProfile, fleet.Triplet] // profiles that are imported and exported
 	profiles []fleet.DeviceProfile
 }
 
@@ -106,6 +108,10 @@ func newServer() *server {
 			key: func(s fleet.DeviceSet) string { return s.Name }, revision: func(s *fleet.DeviceSet) *int64 { return &s.Revision }},
 		groups: &shelf[fleet.MulticastGroup, lorawan.EUI64]{objects: map[lorawan.EUI64]fleet.MulticastGroup{},
 			key: func(g fleet.MulticastGroup) lorawan.EUI64 { return g.DevEUI }, revision: func(g *fleet.MulticastGroup) *int64 { return &g.Revision }},
+		regions: &shelf[fleet.Region, string]{objects: map[string]fleet.Region{},
+			key: func(r fleet.Region) string { return r.Name }, revision: func(r *fleet.Region) *int64 { return &r.Revision }},
+		kinds: &shelf[fleet.DeviceProfile, fleet.Triplet]{objects: map[fleet.Triplet]fleet.DeviceProfile{},
+			key: fleet.DeviceProfile.Triplet, revision: func(p *fleet.DeviceProfile) *int64 { return &p.Revision }},
 		profiles: []fleet.DeviceProfile{
 			{ID: "p1", Name: "meter", ProducerID: "ACME", ModuleID: "M1", HWRevision: 2},
 			{ID: "p2", Name: "valve", ProducerID: "ACME", ModuleID: "V7", HWRevision: 255},
@@ -153,12 +159,35 @@ func (s *server) Existing(_ context.Context, devices []lorawan.EUI64) (found []l
 	return found, nil
 }
 
+func (s *server) ExistingGroups(_ context.Context, groups []lorawan.EUI64) (found []lorawan.EUI64, _ error) {
+	for _, e := range groups {
+		if _, ok := s.groups.objects[e]; ok {
+			found = append(found, e)
+		}
+	}
+	return found, nil
+}
+
+// members of a filter are the devices with its tag, or all.
+func (s *server) members(_ context.Context, set fleet.DeviceSet) (found []lorawan.EUI64, _ error) {
+	for d := range s.allDevices() {
+		if tag, ok := set.Filter.Where["tag"]; !ok || d.Tag == tag {
+			found = append(found, d.DevEUI)
+		}
+	}
+	return found, nil
+}
+
 func (s *server) importer(kind string) *bulk.Importer {
 	switch kind {
 	case "devices":
 		return bulk.NewDevices(s.devices, s)
 	case "sets":
 		return bulk.NewDeviceSets(s.sets, s)
+	case "regions":
+		return bulk.NewRegions(s.regions, s)
+	case "profiles":
+		return bulk.NewProfiles(s.kinds)
 	}
 	return bulk.NewGroups(s.groups)
 }

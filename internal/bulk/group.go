@@ -55,7 +55,7 @@ func mcAddrColumn() column[group] {
 // derivedKey is a session key that operators copy into their network server. It follows
 // from McKey and McAddr, so it is not read.
 func derivedKey(name, letter string, derive func(lorawan.AES128Key, lorawan.DevAddr) lorawan.AES128Key) column[group] {
-	return column[group]{name: name, reference: at(letter), friendly: true, key: true,
+	return column[group]{name: name, reference: at(letter), friendly: true, key: true, passed: true,
 		write: func(g *group, _ Format) string {
 			if g.McKey.IsZero() {
 				return ""

@@ -12,8 +12,8 @@ import (
 // one object and one file.
 type Target[T any, K comparable] interface {
 	// FindAll returns the objects of the keys that exist, in any order, with their keys
-	// (RootKey, McKey). Devices and groups are returned archived or not; device sets, of
-	// which the key is the name, only if they are not archived. At most 500 keys are asked for.
+	// (RootKey, McKey). Devices, groups and profiles are returned archived or not; device sets and
+	// regions, of which the key is the name, only if they are not archived. At most 500 keys are asked for.
 	FindAll(ctx context.Context, keys []K) ([]T, error)
 
 	// Check returns for each change why Write would refuse it, or nil; nil for "none". It
@@ -49,6 +49,11 @@ type Devices interface {
 	Existing(ctx context.Context, devices []lorawan.EUI64) ([]lorawan.EUI64, error)
 }
 
+// Groups says which of the given multicast groups exist, as Devices does of devices.
+type Groups interface {
+	ExistingGroups(ctx context.Context, groups []lorawan.EUI64) ([]lorawan.EUI64, error)
+}
+
 // Format is the form of a table.
 type Format uint8
 
@@ -68,7 +73,7 @@ type Options struct {
 	Delimiter byte // 0: a comma in the reference format, detected in the friendly one
 
 	// Columns maps names of the header row to ours, before aliases are looked at; "" leaves
-	// a column out. Only used in the friendly format.
+	// a column out. Only used in the friendly format. ParseColumns makes it of texts.
 	Columns map[string]string
 
 	MaxRows  int                 // rows that are read; 0: MaxRows
@@ -104,7 +109,7 @@ func (a Action) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 type Outcome struct {
 	Row    int        // line on which it begins
 	Action Action     // what the import does, or would do
-	Key    string     // DevEUI or name; "" if it failed: the cell may hold anything
+	Key    string     // DevEUI, name or hardware; "" if it failed: the cell may hold anything
 	Fields []string   // of an update: which change, by the names of our JSON
 	Errors []RowError // if it failed, one or more
 }
@@ -160,11 +165,34 @@ func NewDevices(to Target[fleet.Device, lorawan.EUI64], in Profiles) *Importer {
 	}}
 }
 
+// NewProfiles returns an importer of device profiles. A profile is known by its hardware.
+func NewProfiles(to Target[fleet.DeviceProfile, fleet.Triplet]) *Importer {
+	return &Importer{func(ctx context.Context, r io.Reader, opt Options, write *Mode) (Report, error) {
+		e := engine[fleet.DeviceProfile, fleet.DeviceProfile, fleet.Triplet]{kind: profileKind, target: to}
+		return e.run(ctx, r, opt, write)
+	}}
+}
+
 // NewDeviceSets returns an importer of device sets. A set is known by its name.
 func NewDeviceSets(to Target[fleet.DeviceSet, string], in Devices) *Importer {
 	return &Importer{func(ctx context.Context, r io.Reader, opt Options, write *Mode) (Report, error) {
-		resolve := func(ctx context.Context, rows []*row[fleet.DeviceSet]) error { return membersExist(ctx, in, rows) }
+		resolve := func(ctx context.Context, rows []*row[fleet.DeviceSet]) error {
+			return membersExist(ctx, in.Existing, rows, "devices", problem{"is no device that exists", "import the device first, or take it out"},
+				func(s *fleet.DeviceSet) []lorawan.EUI64 { return s.Devices })
+		}
 		e := engine[fleet.DeviceSet, fleet.DeviceSet, string]{kind: setKind, target: to, resolve: resolve}
+		return e.run(ctx, r, opt, write)
+	}}
+}
+
+// NewRegions returns an importer of regions. A region is known by its name.
+func NewRegions(to Target[fleet.Region, string], in Groups) *Importer {
+	return &Importer{func(ctx context.Context, r io.Reader, opt Options, write *Mode) (Report, error) {
+		resolve := func(ctx context.Context, rows []*row[fleet.Region]) error {
+			return membersExist(ctx, in.ExistingGroups, rows, "groups", problem{"is no multicast group that exists", "import the group first, or take it out"},
+				func(r *fleet.Region) []lorawan.EUI64 { return r.Groups })
+		}
+		e := engine[fleet.Region, fleet.Region, string]{kind: regionKind, target: to, resolve: resolve}
 		return e.run(ctx, r, opt, write)
 	}}
 }

@@ -52,6 +52,14 @@ func (e *engine[R, T, K]) judge(ctx context.Context, rows []*row[R]) error {
 
 // once refuses what an earlier row of the file has already.
 func (e *engine[R, T, K]) once(r *row[R]) {
+	if e.kind.keyed(r) {
+		key := e.kind.key(&r.in)
+		if first, ok := e.rows[key]; ok {
+			r.fail(e.kind.keys[0], problem{e.kind.withOthers("is") + " the same as in row " + strconv.Itoa(first), "remove one of the two rows"})
+		} else {
+			e.rows[key] = r.line
+		}
+	}
 	for i := range e.kind.columns {
 		c := &e.kind.columns[i]
 		if !c.unique || r.has&(1<<i) == 0 {
@@ -73,9 +81,8 @@ func (e *engine[R, T, K]) once(r *row[R]) {
 func (e *engine[R, T, K]) find(ctx context.Context, rows []*row[R]) error {
 	byKey := make(map[K]*row[R], len(rows))
 	keys := make([]K, 0, len(rows))
-	keyColumn := e.kind.header[0]
 	for _, r := range rows {
-		if r.given(keyColumn) && !r.failedAt(keyColumn) {
+		if e.kind.keyed(r) {
 			key := e.kind.key(&r.in)
 			byKey[key] = r
 			keys = append(keys, key)
@@ -99,7 +106,7 @@ func (e *engine[R, T, K]) find(ctx context.Context, rows []*row[R]) error {
 	}
 	for _, r := range rows {
 		if r.twice {
-			r.fail(keyColumn, problem{"is that of several stored objects", "rename or archive all but one"})
+			r.fail(e.kind.keys[0], problem{"is that of several stored objects", "rename or archive all but one"})
 		}
 	}
 	return nil
@@ -107,21 +114,29 @@ func (e *engine[R, T, K]) find(ctx context.Context, rows []*row[R]) error {
 
 // decide merges the cells with what is stored and says what changes.
 func (e *engine[R, T, K]) decide(r *row[R]) {
-	if keyColumn := e.kind.header[0]; !r.given(keyColumn) || r.failedAt(keyColumn) {
+	if !e.kind.keyed(r) {
 		return // what it would change is not known, and that has been said
 	}
 	if r.before != nil {
 		r.after = *r.before
 	}
+	excused := ""
+	if e.kind.excused != nil {
+		excused = e.kind.excused(&r.in)
+	}
 	for i := range e.kind.columns {
 		c := &e.kind.columns[i]
 		switch bit := uint64(1) << i; {
+		case c.name == excused && r.has&bit == 0:
+			if r.empty&bit != 0 {
+				c.clear(&r.after)
+			}
 		case r.has&bit != 0 && c.copy != nil:
 			c.copy(&r.after, &r.in)
 		case r.failedAt(c.name):
 		case r.empty&bit != 0 && (r.before == nil || c.write(r.before, Reference) != ""):
 			r.fail(c.name, problem{"is empty", "this column is mandatory"})
-		case c.required && r.before == nil && r.where[i] == absent:
+		case c.required && r.before == nil && r.where[i] == absent && c.read != nil:
 			r.fail(c.name, problem{"is missing", "a new object needs this column"})
 		}
 	}

@@ -8,8 +8,10 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/bulk"
@@ -26,7 +28,11 @@ func export(t testing.TB, s *server, kind string, opt bulk.ExportOptions) string
 	case "devices":
 		_, err = bulk.ExportDevices(context.Background(), &b, s.allDevices(), s, opt)
 	case "sets":
-		_, err = bulk.ExportDeviceSets(context.Background(), &b, s.allSets(), opt)
+		_, err = bulk.ExportDeviceSets(context.Background(), &b, s.allSets(), s.members, opt)
+	case "regions":
+		_, err = bulk.ExportRegions(context.Background(), &b, s.regions.all(func(a, b fleet.Region) int { return strings.Compare(a.Name, b.Name) }), opt)
+	case "profiles":
+		_, err = bulk.ExportProfiles(context.Background(), &b, s.kinds.all(func(a, b fleet.DeviceProfile) int { return strings.Compare(a.Triplet().String(), b.Triplet().String()) }), opt)
 	default:
 		_, err = bulk.ExportGroups(context.Background(), &b, s.allGroups(), opt)
 	}
@@ -112,10 +118,15 @@ func TestWhatIsExportedIsUnchangedWhenImported(t *testing.T) {
 			for _, opt := range []bulk.ExportOptions{
 				{}, {Keys: true}, {Format: bulk.Friendly}, {Format: bulk.Friendly, Keys: true, Delimiter: ';'}, {Format: bulk.Friendly, Delimiter: '\t'},
 			} {
-				file := export(t, s, kind, opt)
+				file, filters := export(t, s, kind, opt), 0
+				for _, set := range s.sets.objects {
+					if kind == "sets" && set.Filter != nil && len(set.Filter.Where) == 0 && opt.Format != bulk.Friendly {
+						filters++ // all match: it comes out as a list, and does not become one
+					}
+				}
 				for _, format := range []bulk.Format{bulk.Detect, opt.Format} {
 					r := plan(t, s.importer(kind), file, bulk.Options{Format: format})
-					if r.Unchanged != 20 || r.Rows != 20 || len(r.Unknown) != 0 {
+					if r.Unchanged+filters != 20 || r.Failed != filters || r.Rows != 20 || len(r.Unknown) != 0 {
 						t.Fatalf("seed %d %s %+v: %+v\n%q\n%+v\n%s", seed, kind, opt, r.Report, r.errors(), r.outcomes, file)
 					}
 				}
@@ -124,7 +135,20 @@ func TestWhatIsExportedIsUnchangedWhenImported(t *testing.T) {
 		// Into an empty server: the same objects.
 		empty := newServer()
 		empty.profiles = s.profiles
-		maps.DeleteFunc(s.sets.objects, func(_ string, set fleet.DeviceSet) bool { return len(set.Devices) == 0 }) // a new set needs a device
+		empty.devices.objects, empty.groups.objects = maps.Clone(s.devices.objects), maps.Clone(s.groups.objects)
+		for _, kind := range []string{"regions", "profiles"} {
+			opt := bulk.ExportOptions{Delimiter: ';'}
+			file := export(t, s, kind, opt)
+			if r := plan(t, s.importer(kind), file, bulk.Options{}); r.Unchanged != 20 || r.Rows != 20 || len(r.Unknown) != 0 {
+				t.Fatalf("seed %d %s: %+v\n%q\n%s", seed, kind, r.Report, r.errors(), file)
+			}
+			apply(t, empty.importer(kind), file, bulk.AllOrNothing, bulk.Options{})
+			if got := export(t, empty, kind, opt); got != file {
+				t.Fatalf("seed %d %s:\ngot  %q\nwant %q", seed, kind, got, file)
+			}
+		}
+		empty.devices.objects, empty.groups.objects = map[lorawan.EUI64]fleet.Device{}, map[lorawan.EUI64]fleet.MulticastGroup{}
+		maps.DeleteFunc(s.sets.objects, func(_ string, set fleet.DeviceSet) bool { return len(set.Devices) == 0 && set.Filter == nil }) // a new set needs a device
 		for _, kind := range []string{"devices", "sets", "groups"} {
 			opt := bulk.ExportOptions{Format: bulk.Friendly, Keys: true}
 			file := export(t, s, kind, opt)
@@ -165,12 +189,32 @@ func randomServer(rng *rand.Rand) *server {
 		members := append([]lorawan.EUI64{}, devices[:rng.IntN(len(devices))]...)
 		rng.Shuffle(len(members), func(a, b int) { members[a], members[b] = members[b], members[a] })
 		s.sets.objects[name] = fleet.DeviceSet{ID: "x", Name: name, Description: randomText(rng, true), Devices: members, Revision: 1}
+		s.regions.objects[name] = fleet.Region{Name: name, Description: randomText(rng, true), Groups: slices.SortedFunc(maps.Keys(s.groups.objects), lorawan.EUI64.Compare), Revision: 1}
+		p := fleet.DeviceProfile{Name: name, Description: randomText(rng, true), ProducerID: "p" + randomText(rng, false), ModuleID: name, HWRevision: uint8(i),
+			HWVersion: rng.Uint32(), TimeTolerance: time.Duration(rng.IntN(100)) * time.Second, DefaultUplinkPeriod: time.Duration(rng.IntN(9999)) * time.Second,
+			MCUType: randomText(rng, false), Library: fleet.Library(rng.IntN(3)), SmartDeltaKeyID: randomText(rng, false),
+			Packages: fleet.Packages{ClockSync: lorawan.Version(rng.IntN(3)), McSetup: lorawan.Version(rng.IntN(3)), Fragmentation: 2, FirmwareMgmt: 1, MultiPackage: 1},
+			Ports:    fleet.Ports{ClockSync: uint8(rng.IntN(2) * 10), McSetup: 11, Fragmentation: 12, FirmwareMgmt: uint8(rng.IntN(2) * 13)},
+			Decoder:  fleet.Decoder{MaxNbFrag: uint16(rng.IntN(16384)), MinFragSize: uint8(rng.IntN(10)), MaxFragSize: 255, FragSizeMultiple: uint8(rng.IntN(9)), MaxLost: uint16(rng.IntN(1 << 16))},
+			StatusStyle: fleet.StatusStyle(rng.IntN(5)), RebootsItself: rng.IntN(2) == 0, FirmwareDialect: fleet.FirmwareDialect(rng.IntN(2)), MaxGroups: uint8(rng.IntN(5)), Revision: 1}
+		p.Descriptor, _ = fleet.ParseDescriptorTemplate([]string{"", "version-be", "00000000", "size-le"}[rng.IntN(4)])
+		s.kinds.objects[p.Triplet()] = p
 		g := fleet.MulticastGroup{DevEUI: lorawan.EUI64{byte(rng.Uint32()), 9, byte(i)}, Tag: randomText(rng, false), Name: randomText(rng, false),
 			Band: region.Band(1 + rng.IntN(12)), DwellTime: rng.IntN(2) == 0, McAddr: lorawan.DevAddr{byte(rng.Uint32()), 1, 2, byte(i)},
 			Frequency: 100 * (1_000_000 + rng.Uint32N(20_000_000)), DataRate: uint8(rng.IntN(16)), Redundancy: fleet.Redundancy(rng.IntN(5)),
 			PingSlotPeriodicity: fleet.PingSlotPeriodicity(rng.IntN(8)), McKey: anyKey(), SessionClass: fleet.ClassB + fleet.Class(rng.IntN(2)),
 			FCntDown: rng.Uint32(), Revision: 1}
 		s.groups.objects[g.DevEUI] = g
+	}
+	for name, set := range s.sets.objects {
+		if rng.IntN(3) > 0 {
+			continue
+		}
+		set.Devices, set.Filter = nil, &fleet.DeviceFilter{Text: "t" + randomText(rng, false)}
+		if rng.IntN(2) == 0 {
+			set.Filter = &fleet.DeviceFilter{Where: map[string]string{"tag": `\` + randomText(rng, false) + `;`, "band": "EU868", "name": ""}}
+		}
+		s.sets.objects[name] = set
 	}
 	return s
 }

@@ -117,7 +117,7 @@ func readRow[R, T any, K comparable](k *kind[R, T, K], t *table, rec record) *ro
 		}
 	}
 	for i := range k.columns {
-		if c := &k.columns[i]; r.empty&(1<<i) != 0 && (c.unique || c.copy == nil) && t.where[i] != absent {
+		if c := &k.columns[i]; r.empty&(1<<i) != 0 && (c.unique || c.identity || c.copy == nil) && t.where[i] != absent {
 			r.fail(c.name, problem{"is empty", "this column is mandatory"})
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -60,6 +61,12 @@ const peekSize = 16 << 10
 
 // detect chooses the delimiter with which the first row names most columns.
 func detect[R, T any, K comparable](k *kind[R, T, K], text *bufio.Reader, opt Options) (Format, byte, error) {
+	if len(k.header) == 0 && opt.Format == Reference {
+		return 0, 0, errOnlyFriendly
+	}
+	if opt.Format == Detect && (len(k.header) == 0 || len(opt.Columns) > 0) {
+		opt.Format = Friendly // a mapping of columns says that there are names
+	}
 	head, err := text.Peek(peekSize)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, 0, err
@@ -83,12 +90,7 @@ func detect[R, T any, K comparable](k *kind[R, T, K], text *bufio.Reader, opt Op
 		if len(named) > most {
 			most, delimiter = len(named), d
 			format = Friendly
-			for _, name := range k.header {
-				if !named[k.column(name)] {
-					format = Reference
-				}
-			}
-			if k.fits(rec.fields) {
+			if !k.isHeader(named) || k.fits(rec.fields) {
 				format = Reference
 			}
 		}
@@ -102,9 +104,26 @@ func detect[R, T any, K comparable](k *kind[R, T, K], text *bufio.Reader, opt Op
 	return format, delimiter, nil
 }
 
+// errOnlyFriendly is about kinds that the reference server has no table of.
+var errOnlyFriendly = &FileError{0, "there is no reference format of these objects", "use the friendly format"}
+
+// isHeader reports whether the columns that a first row names are enough for a header row.
+func (k *kind[R, T, K]) isHeader(named map[int]bool) bool {
+	for i, name := range k.header {
+		other := i == len(k.header)-1 && k.instead != "" && named[k.column(k.instead)]
+		if !named[k.column(name)] && !other {
+			return false
+		}
+	}
+	return true
+}
+
 // fits reports whether a row has a DevEUI where the reference format has one: an object may
 // be called "DevEUI".
 func (k *kind[R, T, K]) fits(cells []string) bool {
+	if len(k.header) == 0 {
+		return false
+	}
 	c := k.columns[k.column(k.header[len(k.header)-1])]
 	var r R
 	return c.reference < len(cells) && cells[c.reference] != "" && c.read(cells[c.reference], &r) == nil
@@ -144,12 +163,46 @@ func readHeader[R, T any, K comparable](k *kind[R, T, K], t *table, mapped map[s
 			t.unknown = append(t.unknown, letters(i)+": "+harmless(cell))
 		}
 	}
-	if key := k.header[0]; t.where[k.column(key)] == absent {
-		return &FileError{rec.line, fmt.Sprintf("no column is named %s", key), "begin with a row that names the columns, or choose the reference format"}
+	for _, key := range k.keys {
+		if t.where[k.column(key)] != absent {
+			continue
+		}
+		hint := "begin with a row that names the columns"
+		if len(k.header) > 0 {
+			hint += ", or choose the reference format"
+		}
+		return &FileError{rec.line, fmt.Sprintf("no column is named %s", key), hint}
+	}
+	if err := mappedExist(k, rec, mapped); err != nil {
+		return err
 	}
 	t.width = len(rec.fields)
 	t.header = record{line: rec.line, raw: bytes.Clone(rec.raw), eol: rec.eol}
 	return nil
+}
+
+// mappedExist refuses a mapping that leads nowhere: a column that was to be read would be passed over
+// in silence.
+func mappedExist[R, T any, K comparable](k *kind[R, T, K], header record, mapped map[string]string) error {
+	for _, cell := range slices.Sorted(maps.Keys(mapped)) {
+		if name := mapped[cell]; name != "" && k.recognise(name) == absent {
+			return &FileError{0, "the mapping names a field that these objects do not have", "use one of " + strings.Join(k.names(), ", ")}
+		}
+		if !slices.ContainsFunc(header.fields, func(have string) bool { return strings.TrimSpace(have) == cell }) {
+			return &FileError{header.line, "the mapping names a column that the header row does not have", "write it as it is in the file"}
+		}
+	}
+	return nil
+}
+
+// names returns the names of the columns that are read.
+func (k *kind[R, T, K]) names() (names []string) {
+	for _, c := range k.columns {
+		if c.read != nil {
+			names = append(names, c.name)
+		}
+	}
+	return names
 }
 
 // harmless returns the name of a column for people. What could be a key is not shown: a

@@ -177,10 +177,11 @@ func (e *Engine) planRequest(ctx context.Context, campaignID string) (campaign.R
 			}
 		}
 	}
-	if req.Devices, err = e.devicesOf(ctx, req.Campaign.DeviceSets); err != nil {
+	own := e.store.Within(req.Campaign.SubscriberID) // a filter must not find the devices of others
+	if req.Devices, err = devicesOf(ctx, own, req.Campaign.DeviceSets); err != nil {
 		return req, err
 	}
-	if req.Groups, err = e.groupsOf(ctx, req.Campaign.Regions); err != nil {
+	if req.Groups, err = groupsOf(ctx, own, req.Campaign.Regions); err != nil {
 		return req, err
 	}
 	for _, d := range req.Devices {
@@ -190,7 +191,7 @@ func (e *Engine) planRequest(ctx context.Context, campaignID string) (campaign.R
 		if _, ok := req.Profiles[d.ProfileID]; ok || d.ProfileID == "" {
 			continue
 		}
-		if req.Profiles[d.ProfileID], err = e.store.Profiles().Find(ctx, d.ProfileID); err != nil {
+		if req.Profiles[d.ProfileID], err = own.Profiles().Find(ctx, d.ProfileID); err != nil {
 			return req, fmt.Errorf("device profile %s: %w", d.ProfileID, err)
 		}
 	}
@@ -198,34 +199,47 @@ func (e *Engine) planRequest(ctx context.Context, campaignID string) (campaign.R
 	return req, err
 }
 
-// devicesOf returns the devices of several sets, each once.
-func (e *Engine) devicesOf(ctx context.Context, sets []string) ([]fleet.Device, error) {
-	var euis []lorawan.EUI64
+// devicesOf returns the devices of several sets, each once, ordered by DevEUI. Who matches a filter
+// now takes part: the run keeps its devices, whatever becomes of their tags later.
+func devicesOf(ctx context.Context, o store.Objects, sets []string) ([]fleet.Device, error) {
+	var listed []lorawan.EUI64
+	var devices []fleet.Device
 	for _, id := range sets {
-		set, err := e.store.DeviceSets().Find(ctx, id)
+		set, err := o.DeviceSets().Find(ctx, id)
 		if err != nil {
 			return nil, fmt.Errorf("device set %s: %w", id, err)
 		}
-		euis = append(euis, set.Devices...)
+		listed = append(listed, set.Devices...)
+		if set.Filter == nil {
+			continue
+		}
+		for d, err := range service.Matching(ctx, o, set.Filter) {
+			if err != nil {
+				return nil, fmt.Errorf("device set %s: %w", id, err)
+			}
+			devices = append(devices, d)
+		}
 	}
-	devices, err := e.store.Devices().FindAll(ctx, distinct(euis))
+	found, err := o.Devices().FindAll(ctx, distinct(listed))
 	if err != nil {
 		return nil, fmt.Errorf("devices: %w", err)
 	}
-	return devices, nil
+	devices = append(devices, found...)
+	slices.SortStableFunc(devices, func(a, b fleet.Device) int { return a.DevEUI.Compare(b.DevEUI) })
+	return slices.CompactFunc(devices, func(a, b fleet.Device) bool { return a.DevEUI == b.DevEUI }), nil
 }
 
 // groupsOf returns the multicast groups of several regions, each once.
-func (e *Engine) groupsOf(ctx context.Context, regions []string) ([]fleet.MulticastGroup, error) {
+func groupsOf(ctx context.Context, o store.Objects, regions []string) ([]fleet.MulticastGroup, error) {
 	var euis []lorawan.EUI64
 	for _, id := range regions {
-		region, err := e.store.Regions().Find(ctx, id)
+		region, err := o.Regions().Find(ctx, id)
 		if err != nil {
 			return nil, fmt.Errorf("region %s: %w", id, err)
 		}
 		euis = append(euis, region.Groups...)
 	}
-	groups, err := e.store.Groups().FindAll(ctx, distinct(euis))
+	groups, err := o.Groups().FindAll(ctx, distinct(euis))
 	if err != nil {
 		return nil, fmt.Errorf("multicast groups: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/bulk"
@@ -25,21 +26,40 @@ type ImportOptions struct {
 // callbacks; then the report says what GoodRows has stored before.
 func (s *Service) ImportDevices(ctx context.Context, r io.Reader, opt ImportOptions) (bulk.Report, error) {
 	return s.importTable(ctx, r, opt, "device", func(o store.Objects) *bulk.Importer {
-		return bulk.NewDevices(&target[fleet.Device, lorawan.EUI64]{resource: s.Devices, reader: o}, objects{o})
+		return bulk.NewDevices(&target[fleet.Device, lorawan.EUI64, lorawan.EUI64]{resource: s.Devices, reader: o, find: byKey(store.Objects.Devices)}, objects{o})
 	})
 }
 
 // ImportDeviceSets imports a table of device sets, as ImportDevices does.
 func (s *Service) ImportDeviceSets(ctx context.Context, r io.Reader, opt ImportOptions) (bulk.Report, error) {
 	return s.importTable(ctx, r, opt, "device_set", func(o store.Objects) *bulk.Importer {
-		return bulk.NewDeviceSets(&target[fleet.DeviceSet, string]{resource: s.DeviceSets, reader: o, find: setsByName, free: setNameIsFree}, objects{o})
+		return bulk.NewDeviceSets(&target[fleet.DeviceSet, string, string]{resource: s.DeviceSets, reader: o,
+			find: byName(store.Objects.DeviceSets), free: nameIsFree("device set", store.Objects.DeviceSets, func(x *fleet.DeviceSet) string { return x.Name })}, objects{o})
 	})
 }
 
 // ImportGroups imports a table of multicast groups, as ImportDevices does.
 func (s *Service) ImportGroups(ctx context.Context, r io.Reader, opt ImportOptions) (bulk.Report, error) {
 	return s.importTable(ctx, r, opt, "multicast_group", func(o store.Objects) *bulk.Importer {
-		return bulk.NewGroups(&target[fleet.MulticastGroup, lorawan.EUI64]{resource: s.Groups, reader: o})
+		return bulk.NewGroups(&target[fleet.MulticastGroup, lorawan.EUI64, lorawan.EUI64]{resource: s.Groups, reader: o, find: byKey(store.Objects.Groups)})
+	})
+}
+
+// ImportRegions imports a table of regions, as ImportDevices does.
+func (s *Service) ImportRegions(ctx context.Context, r io.Reader, opt ImportOptions) (bulk.Report, error) {
+	return s.importTable(ctx, r, opt, "region", func(o store.Objects) *bulk.Importer {
+		return bulk.NewRegions(&target[fleet.Region, string, string]{resource: s.Regions, reader: o,
+			find: byName(store.Objects.Regions), free: nameIsFree("region", store.Objects.Regions, func(x *fleet.Region) string { return x.Name })}, objects{o})
+	})
+}
+
+// ImportProfiles imports a table of device profiles, as ImportDevices does.
+func (s *Service) ImportProfiles(ctx context.Context, r io.Reader, opt ImportOptions) (bulk.Report, error) {
+	return s.importTable(ctx, r, opt, "device_profile", func(o store.Objects) *bulk.Importer {
+		find := func(ctx context.Context, o store.Objects, hardware []fleet.Triplet) ([]fleet.DeviceProfile, error) {
+			return objects{o}.ByTriplet(ctx, hardware)
+		}
+		return bulk.NewProfiles(&target[fleet.DeviceProfile, string, fleet.Triplet]{resource: s.Profiles, reader: o, find: find})
 	})
 }
 
@@ -76,7 +96,46 @@ func (s *Service) ExportDevices(ctx context.Context, w io.Writer, opt bulk.Expor
 
 // ExportDeviceSets writes the device sets that are not archived, and returns how many.
 func (s *Service) ExportDeviceSets(ctx context.Context, w io.Writer, opt bulk.ExportOptions) (int, error) {
-	return bulk.ExportDeviceSets(ctx, w, all(ctx, s.DeviceSets), opt)
+	o, err := s.reader(ctx, identity.ReadFleet)
+	if err != nil {
+		return 0, err
+	}
+	members := func(ctx context.Context, x fleet.DeviceSet) (euis []lorawan.EUI64, err error) {
+		for d, err := range Matching(ctx, o, x.Filter) {
+			if err != nil {
+				return nil, err
+			}
+			euis = append(euis, d.DevEUI)
+		}
+		return euis, nil
+	}
+	return bulk.ExportDeviceSets(ctx, w, all(ctx, s.DeviceSets), members, opt)
+}
+
+// ExportRegions writes the regions that are not archived, and returns how many. This and those
+// below know the friendly format only, and have no keys to write.
+func (s *Service) ExportRegions(ctx context.Context, w io.Writer, opt bulk.ExportOptions) (int, error) {
+	return bulk.ExportRegions(ctx, w, all(ctx, s.Regions), opt)
+}
+
+// ExportProfiles writes the device profiles that are not archived, and returns how many.
+func (s *Service) ExportProfiles(ctx context.Context, w io.Writer, opt bulk.ExportOptions) (int, error) {
+	return bulk.ExportProfiles(ctx, w, all(ctx, s.Profiles), opt)
+}
+
+// ExportFiles writes what is known of the files that are not archived, and returns how many.
+func (s *Service) ExportFiles(ctx context.Context, w io.Writer, opt bulk.ExportOptions) (int, error) {
+	return bulk.ExportFiles(ctx, w, all(ctx, s.Files), opt)
+}
+
+// ExportSmartDeltaKeys writes the public halves of the keys that are not archived, and returns how many.
+func (s *Service) ExportSmartDeltaKeys(ctx context.Context, w io.Writer, opt bulk.ExportOptions) (int, error) {
+	return bulk.ExportSmartDeltaKeys(ctx, w, all(ctx, s.SmartDeltaKeys), opt)
+}
+
+// ExportCampaigns writes the settings and states of the campaigns that are not archived, and returns how many.
+func (s *Service) ExportCampaigns(ctx context.Context, w io.Writer, opt bulk.ExportOptions) (int, error) {
+	return bulk.ExportCampaigns(ctx, w, all(ctx, s.Campaigns), opt)
 }
 
 // ExportGroups writes the multicast groups that are not archived and returns how many.
@@ -100,12 +159,27 @@ func (s *Service) exporting(ctx context.Context, kind string, opt bulk.ExportOpt
 	})
 }
 
-// all goes through the pages of a list. Each page is what was stored when it was read.
+// all goes through the objects of a kind that are not archived.
 func all[T interface{ Validate() error }, K comparable](ctx context.Context, r *Resource[T, K]) bulk.Objects[T] {
+	return pages(func(q store.Query) (store.Page[T], error) { return r.List(ctx, q) }, store.Query{})
+}
+
+// Matching goes through the devices that match the filter of a device set now. Archived ones do not.
+func Matching(ctx context.Context, o store.Objects, f *fleet.DeviceFilter) iter.Seq2[fleet.Device, error] {
+	q := store.Query{Text: f.Text, Where: map[store.Field]string{}}
+	for field, value := range f.Where {
+		q.Where[store.Field(field)] = value
+	}
+	return pages(func(q store.Query) (store.Page[fleet.Device], error) { return o.Devices().List(ctx, q) }, q)
+}
+
+// pages goes through the pages of a list. Each page is what was stored when it was read.
+func pages[T any](list func(store.Query) (store.Page[T], error), q store.Query) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		q := store.Query{Limit: store.MaxLimit}
+		q := q
+		q.Limit = store.MaxLimit
 		for {
-			page, err := r.List(ctx, q)
+			page, err := list(q)
 			if err != nil {
 				var none T
 				yield(none, err)
@@ -123,25 +197,23 @@ func all[T interface{ Validate() error }, K comparable](ctx context.Context, r *
 	}
 }
 
-// target lets an import store objects under the rules that hold for single ones.
-type target[T interface{ Validate() error }, K comparable] struct {
+// target lets an import store objects under the rules that hold for single ones. A table
+// knows them by L, the store by K.
+type target[T interface{ Validate() error }, K, L comparable] struct {
 	resource *Resource[T, K]
-	reader   store.Objects                                          // of the subscriber whose table it is
-	find     func(context.Context, store.Objects, []K) ([]T, error) // by what a table knows objects by; nil: by identifier
-	free     func(context.Context, store.Objects, *T) error         // returns why a new object is none; nil: the store sees that
+	reader   store.Objects // of the subscriber whose table it is
+	find     func(context.Context, store.Objects, []L) ([]T, error)
+	free     func(context.Context, store.Objects, *T) error // returns why a new object is none; nil: the store sees that
 }
 
 // FindAll returns the objects of the keys that exist.
-func (t *target[T, K]) FindAll(ctx context.Context, keys []K) ([]T, error) {
-	if t.find != nil {
-		return t.find(ctx, t.reader, keys)
-	}
-	return t.resource.rules.collection(t.reader).FindAll(ctx, keys)
+func (t *target[T, K, L]) FindAll(ctx context.Context, keys []L) ([]T, error) {
+	return t.find(ctx, t.reader, keys)
 }
 
 // Check returns what the rules have against each change. What only the store can see,
 // such as a value that must be unique, it does not know.
-func (t *target[T, K]) Check(ctx context.Context, changes []bulk.Change[T]) ([]error, error) {
+func (t *target[T, K, L]) Check(ctx context.Context, changes []bulk.Change[T]) ([]error, error) {
 	o := newReferences(t.reader)
 	reasons := make([]error, len(changes))
 	for i, c := range changes {
@@ -155,21 +227,21 @@ func (t *target[T, K]) Check(ctx context.Context, changes []bulk.Change[T]) ([]e
 }
 
 // Tx runs f in a transaction in which who asks may write.
-func (t *target[T, K]) Tx(ctx context.Context, f func(bulk.Writer[T]) error) error {
+func (t *target[T, K, L]) Tx(ctx context.Context, f func(bulk.Writer[T]) error) error {
 	return t.resource.change(ctx, func(c *changes) error {
 		c.Objects = newReferences(c.Objects)
-		return f(&writer[T, K]{t, c})
+		return f(&writer[T, K, L]{t, c})
 	})
 }
 
 // writer is a target inside of a transaction.
-type writer[T interface{ Validate() error }, K comparable] struct {
-	*target[T, K]
+type writer[T interface{ Validate() error }, K, L comparable] struct {
+	*target[T, K, L]
 	changes *changes
 }
 
 // Write creates or updates one object as Create and Update of its Resource do.
-func (w *writer[T, K]) Write(ctx context.Context, c bulk.Change[T]) error {
+func (w *writer[T, K, L]) Write(ctx context.Context, c bulk.Change[T]) error {
 	if c.Before != nil {
 		return aboutRow(w.resource.replace(ctx, w.changes, c.Before, &c.After))
 	}
@@ -228,27 +300,37 @@ func aboutRow(err error) error {
 	return err
 }
 
-// setsByName returns the device sets of the names that are not archived. Of several with
-// one name it returns two.
-func setsByName(ctx context.Context, o store.Objects, names []string) ([]fleet.DeviceSet, error) {
-	var found []fleet.DeviceSet
-	for _, name := range names {
-		page, err := o.DeviceSets().List(ctx, store.Query{Limit: 2, Where: map[store.Field]string{store.ByName: name}})
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, page.Items...)
-	}
-	return found, nil
+// byKey returns a search for objects by their identifiers.
+func byKey[T any, K comparable](in func(store.Objects) store.Collection[T, K]) func(context.Context, store.Objects, []K) ([]T, error) {
+	return func(ctx context.Context, o store.Objects, keys []K) ([]T, error) { return in(o).FindAll(ctx, keys) }
 }
 
-// setNameIsFree keeps two imports at the same time from creating the same set twice.
-func setNameIsFree(ctx context.Context, o store.Objects, x *fleet.DeviceSet) error {
-	found, err := setsByName(ctx, o, []string{x.Name})
-	if err == nil && len(found) > 0 {
-		err = &store.Conflict{Kind: "device set", Field: "name"}
+// byName returns a search for objects by names that the store does not keep unique. It finds
+// what is not archived, and of several with one name two.
+func byName[T any](in func(store.Objects) store.Collection[T, string]) func(context.Context, store.Objects, []string) ([]T, error) {
+	return func(ctx context.Context, o store.Objects, names []string) ([]T, error) {
+		var found []T
+		for _, name := range names {
+			page, err := in(o).List(ctx, store.Query{Limit: 2, Where: map[store.Field]string{store.ByName: name}})
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, page.Items...)
+		}
+		return found, nil
 	}
-	return err
+}
+
+// nameIsFree keeps two imports at the same time from creating the same object twice.
+func nameIsFree[T any](kind string, in func(store.Objects) store.Collection[T, string], name func(*T) string) func(context.Context, store.Objects, *T) error {
+	find := byName(in)
+	return func(ctx context.Context, o store.Objects, x *T) error {
+		found, err := find(ctx, o, []string{name(x)})
+		if err == nil && len(found) > 0 {
+			err = &store.Conflict{Kind: kind, Field: "name"}
+		}
+		return err
+	}
 }
 
 // objects answers what tables refer to.
@@ -276,6 +358,19 @@ func (o objects) ByTriplet(ctx context.Context, hardware []fleet.Triplet) ([]fle
 // ByID returns the profiles of the identifiers, archived or not.
 func (o objects) ByID(ctx context.Context, ids []string) ([]fleet.DeviceProfile, error) {
 	return o.Profiles().FindAll(ctx, ids)
+}
+
+// ExistingGroups returns which of the multicast groups exist, archived or not.
+func (o objects) ExistingGroups(ctx context.Context, groups []lorawan.EUI64) ([]lorawan.EUI64, error) {
+	found, err := o.Groups().FindAll(ctx, groups)
+	if err != nil {
+		return nil, err
+	}
+	known := make([]lorawan.EUI64, len(found))
+	for i, g := range found {
+		known[i] = g.DevEUI
+	}
+	return known, nil
 }
 
 // Existing returns which of the devices exist, archived or not.

@@ -10,8 +10,8 @@ import (
 	"github.com/starling-fuota/starling/internal/store"
 )
 
-// Upload gives a file its content, read from r to the end. sha256, if not "", is what
-// the sender says the digest is. Uploading the same content twice is no error; another content is ErrState.
+// Upload gives a file its content, read from r to the end, and notes what its format looks like: the
+// Warnings of the file that it returns are for who uploads. sha256, if not "", is what the sender says the digest is. Uploading the same content twice is no error; another content is ErrState.
 func (s *Service) Upload(ctx context.Context, fileID string, r io.Reader, sha256 string) (fleet.File, error) {
 	// Asked for first, so that nobody uploads much for nothing.
 	if _, err := may(ctx, identity.WriteFleet); err != nil {
@@ -21,8 +21,8 @@ func (s *Service) Upload(ctx context.Context, fileID string, r io.Reader, sha256
 	if err != nil {
 		return before, err
 	}
-	limited := &limitedReader{r: r, left: s.maxContent}
-	content, err := s.store.PutContent(ctx, limited)
+	limited, head := &limitedReader{r: r, left: s.maxContent}, &prefix{}
+	content, err := s.store.PutContent(ctx, io.TeeReader(limited, head))
 	switch {
 	case err != nil:
 		return before, err
@@ -34,6 +34,7 @@ func (s *Service) Upload(ctx context.Context, fileID string, r io.Reader, sha256
 	return s.Files.Update(ctx, fileID, AnyRevision, func(f *fleet.File) error {
 		if f.SHA256 != content.SHA256 {
 			f.SHA256, f.Size, f.UploadedAt = content.SHA256, content.Size, s.now()
+			f.Format = fleet.DetectFormat(head.b)
 		}
 		return nil
 	})
@@ -65,4 +66,12 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 		return 0, fmt.Errorf("content %w", ErrTooLarge)
 	}
 	return n, err
+}
+
+// prefix keeps the beginning of what is written to it, as much as a format is told by.
+type prefix struct{ b []byte }
+
+func (p *prefix) Write(b []byte) (int, error) {
+	p.b = append(p.b, b[:min(len(b), fleet.FormatPrefix-len(p.b))]...)
+	return len(b), nil
 }
