@@ -35,6 +35,7 @@ type work func(ctx context.Context, s *Service, j *task) (result any, err error)
 var jobKinds = map[string]work{
 	jobChangeMany:    changeMany,
 	jobRotateSecrets: rotateSecrets,
+	jobReportUsage:   reportUsage,
 }
 
 // task is a job at work.
