@@ -63,7 +63,7 @@ type server struct {
 
 func start(t *testing.T) *server {
 	t.Helper()
-	db, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "starling.db"))
+	db, err := sqlite.Temporary(context.Background(), filepath.Join(t.TempDir(), "starling.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

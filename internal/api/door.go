@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -34,6 +35,7 @@ type door struct {
 	anybody    bool     // no token is needed: logging in
 	once       bool     // an Idempotency-Key is understood
 	takes      []string // media types of contents; none: no content
+	parameters []*huma.Param
 }
 
 // admit puts a door before an operation and says in the document who may pass. Every way to
@@ -61,6 +63,11 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 			a.refuse(w, r, newProblem(codeNoRoute, "The address holds empty parts or dots, or ends with a slash."))
 			return
 		}
+		if methods, ok := a.literal[r.URL.Path]; ok && !slices.Contains(methods, r.Method) && (r.Method != http.MethodHead || !slices.Contains(methods, http.MethodGet)) {
+			// Other methods would take the last part of the path for an identifier.
+			a.refuseMethod(w, r, methods)
+			return
+		}
 		_, pattern := mux.Handler(r)
 		_, place, _ := strings.Cut(pattern, " ")
 		d, ok := a.doors[pattern]
@@ -69,7 +76,7 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 			a.enter(d, mux, w, r)
 		case strings.HasPrefix(place, "/api/"):
 			a.Log.ErrorContext(r.Context(), "a route has no door", "pattern", pattern)
-			noRoute(mux, w, r)
+			a.noRoute(mux, w, r)
 		default:
 			mux.ServeHTTP(w, r)
 		}
@@ -79,7 +86,7 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 // enter lets a request pass if whoever makes it may do what it asks. Nothing of the body has
 // been read so far.
 func (a *api) enter(d *door, next http.Handler, w http.ResponseWriter, r *http.Request) {
-	if err := readable(r); err != nil {
+	if err := d.readable(r); err != nil {
 		a.refuse(w, r, err)
 		return
 	}
@@ -175,8 +182,9 @@ func (a *api) secure(r *http.Request) bool {
 	return r.TLS != nil || a.TrustProxy && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
 }
 
-// readable refuses addresses that hold what no text can: no engine stores it.
-func readable(r *http.Request) error {
+// readable refuses addresses that hold what no text can: no engine stores it. huma takes the first
+// of several values, and an empty one for none.
+func (d *door) readable(r *http.Request) error {
 	if !isText(r.URL.Path) {
 		return newProblem(codeNotFound, "The address is not text.")
 	}
@@ -184,9 +192,16 @@ func readable(r *http.Request) error {
 		if !isText(name) {
 			return badParameter("query", "has a name that is not text", "leave it out")
 		}
-		for _, v := range values {
-			if !isText(v) {
-				return badParameter("query."+name, "is not text", "send UTF-8 without NUL characters")
+		if slices.ContainsFunc(values, func(v string) bool { return !isText(v) }) {
+			return badParameter("query."+name, "is not text", "send UTF-8 without NUL characters")
+		}
+		for _, p := range d.parameters {
+			switch {
+			case p.In != "query" || p.Name != name || p.Schema.Type == huma.TypeArray:
+			case len(values) > 1:
+				return badParameter("query."+name, "is given more than once", "give it once")
+			case values[0] == "" && (p.Schema.Type != huma.TypeString || len(p.Schema.Enum) > 0 || p.Schema.Format != ""):
+				return badParameter("query."+name, "is empty", "leave it out, or give it a value")
 			}
 		}
 	}

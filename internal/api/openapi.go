@@ -38,27 +38,40 @@ func newHuma(version string) huma.Config {
 
 var errText = errors.New("holds text that is not UTF-8, or a NUL character")
 
-// readJSON decodes JSON whose strings are text. Go replaces what is not UTF-8 silently, so
-// that something else would be stored than was sent; no engine stores NUL.
+// readJSON decodes JSON more strictly than Go does, which replaces what is not UTF-8, so that
+// something else would be stored than was sent, and takes null for anything. huma has it decode
+// everything twice: into maps that it validates, then into the type of the body.
 func readJSON(data []byte, v any) error {
 	if !isText(string(data)) {
 		return errText
 	}
-	if err := json.Unmarshal(data, v); err != nil {
+	err := json.Unmarshal(data, v)
+	if maps, ok := v.(*any); ok {
+		if err == nil && bytes.Contains(data, []byte(`\u0000`)) && holdsNUL(*maps) {
+			err = errText // no engine stores it
+		}
+		*maps = withoutNull(*maps)
 		return err
 	}
-	if bytes.Contains(data, []byte(`\u0000`)) && holdsNUL(v) {
-		return errText
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		// 1.0 is an integer in JSON Schema, and written as 1 it is one for Go too.
+		var maps any
+		if err := json.Unmarshal(data, &maps); err != nil {
+			return err
+		}
+		plain, err := json.Marshal(maps)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(plain, v)
 	}
-	return nil
+	return err
 }
 
-// holdsNUL looks for a NUL character in decoded JSON. Typed values come second and are what
-// was looked at before.
+// holdsNUL looks for a NUL character in decoded JSON.
 func holdsNUL(v any) bool {
 	switch v := v.(type) {
-	case *any:
-		return holdsNUL(*v)
 	case string:
 		return strings.ContainsRune(v, 0)
 	case []any:
@@ -73,6 +86,26 @@ func holdsNUL(v any) bool {
 	return false
 }
 
+// null stands for null in what is validated: it is of none of the types that a schema names. huma
+// takes nil for a field that is not there.
+type null struct{}
+
+func withoutNull(v any) any {
+	switch v := v.(type) {
+	case nil:
+		return null{}
+	case []any:
+		for i := range v {
+			v[i] = withoutNull(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = withoutNull(v[name])
+		}
+	}
+	return v
+}
+
 // describe completes the document with what holds for all operations, so that none can forget
 // it, and tells the doors which contents their operations take.
 func (a *api) describe() {
@@ -82,9 +115,12 @@ func (a *api) describe() {
 		"session": {Type: "apiKey", In: "cookie", Name: sessionCookie, Description: "Set by logging in, for browsers. Pages of other origins are refused."},
 	}
 	a.tags()
-	for _, item := range doc.Paths {
+	for path, item := range doc.Paths {
 		for _, op := range operations(item) {
 			a.complete(op)
+			if !strings.Contains(path, "{") {
+				a.literal[path] = append(a.literal[path], op.Method)
+			}
 		}
 	}
 }
@@ -117,6 +153,7 @@ func (a *api) complete(op *huma.Operation) {
 	if op.Method != http.MethodGet && !d.anybody {
 		statuses = append(statuses, http.StatusConflict)
 	}
+	d.parameters = op.Parameters
 	if op.RequestBody != nil {
 		d.takes = slices.Sorted(maps.Keys(op.RequestBody.Content))
 		statuses = append(statuses, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)

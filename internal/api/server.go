@@ -45,7 +45,8 @@ type Config struct {
 type api struct {
 	Config
 	huma        huma.API
-	doors       map[string]*door // by pattern of the mux; complete before the first request
+	doors       map[string]*door    // by pattern of the mux; complete before the first request
+	literal     map[string][]string // methods of the paths without parameters
 	crossOrigin *http.CrossOriginProtection
 	sweeper     sweeper
 }
@@ -64,7 +65,7 @@ func Handler(cfg Config) (http.Handler, *http.ServeMux) {
 		cfg.Now = time.Now
 	}
 	mux := http.NewServeMux()
-	a := &api{Config: cfg, huma: humago.New(mux, newHuma(cfg.Version)), doors: map[string]*door{}, crossOrigin: http.NewCrossOriginProtection()}
+	a := &api{Config: cfg, huma: humago.New(mux, newHuma(cfg.Version)), doors: map[string]*door{}, literal: map[string][]string{}, crossOrigin: http.NewCrossOriginProtection()}
 	a.sessions()
 	a.objects()
 	a.contents()
@@ -76,7 +77,7 @@ func Handler(cfg Config) (http.Handler, *http.ServeMux) {
 	a.describe()
 
 	mux.HandleFunc("GET /healthz", a.health)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { noRoute(mux, w, r) })
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { a.noRoute(mux, w, r) })
 	return a.observe(a.guard(mux)), mux
 }
 
@@ -92,22 +93,31 @@ func (a *api) health(w http.ResponseWriter, r *http.Request) {
 }
 
 // noRoute answers what no pattern matches: 405 if another method would, else 404.
-func noRoute(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
+func (a *api) noRoute(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
 	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		probe := r.Clone(r.Context())
 		probe.Method = method
 		if _, pattern := mux.Handler(probe); pattern != "/" {
 			allowed = append(allowed, method)
 		}
 	}
-	p := newProblem(codeNoRoute, "The API begins at "+Prefix+"; /openapi.json describes it.")
 	if len(allowed) > 0 {
-		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		p = newProblem(codeMethod, "Use "+strings.Join(allowed, " or ")+" here.")
+		a.refuseMethod(w, r, allowed)
+		return
 	}
-	p.RequestID = requestID(r.Context())
-	writeProblem(w, p)
+	a.refuse(w, r, newProblem(codeNoRoute, "The API begins at "+Prefix+"; /openapi.json describes it."))
+}
+
+// refuseMethod says which methods there are.
+func (a *api) refuseMethod(w http.ResponseWriter, r *http.Request, methods []string) {
+	allowed := slices.Clone(methods)
+	if slices.Contains(allowed, http.MethodGet) && !slices.Contains(allowed, http.MethodHead) {
+		allowed = append(allowed, http.MethodHead)
+	}
+	slices.Sort(allowed)
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	a.refuse(w, r, newProblem(codeMethod, "Use "+strings.Join(allowed, " or ")+" here."))
 }
 
 type requestIDKey struct{}
