@@ -3,6 +3,7 @@ package demo
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,8 +16,10 @@ import (
 	"github.com/starling-fuota/starling/device"
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/engine"
+	"github.com/starling-fuota/starling/internal/identity"
 	"github.com/starling-fuota/starling/internal/network/simulated"
 	"github.com/starling-fuota/starling/internal/service"
+	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/internal/store/sqlite"
 	"github.com/starling-fuota/starling/lorawan"
 	"github.com/starling-fuota/starling/lorawan/region"
@@ -122,7 +125,7 @@ func newWorld(ctx context.Context, o Options, log *slog.Logger) (_ *World, err e
 			err = errors.Join(err, w.Close())
 		}
 	}()
-	if w.store, err = sqlite.Open(ctx, filepath.Join(w.dir, "starling.db"), sqlite.Temporary()); err != nil {
+	if w.store, err = sqlite.Temporary(ctx, filepath.Join(w.dir, "starling.db")); err != nil {
 		return nil, err
 	}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -279,3 +282,21 @@ func (w *World) run(ctx context.Context, c fleet.Campaign, watch func(campaign.P
 		}
 	}
 }
+
+// Token makes an administrator of the demo's server and returns a token of it.
+func (w *World) Token(ctx context.Context) (string, error) {
+	password, err := identity.NewPassword(rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	u, err := w.Service.FirstAdministrator(ctx, "demo", password)
+	if err != nil {
+		return "", err
+	}
+	as := service.As(ctx, identity.Actor{UserID: u.ID, Login: u.Login, Server: true, Permissions: u.Permissions()})
+	token, _, err := w.Service.CreateToken(as, identity.Token{Name: "demo"})
+	return token, err
+}
+
+// Claims returns what remembers requests with an Idempotency-Key.
+func (w *World) Claims() store.Claims { return w.store }

@@ -86,6 +86,9 @@ func (e *Engine) sendAll(ctx context.Context, r *run) (refused bool) {
 			e.log.Warn("network not reached, trying again", "campaign", r.id, "frame", o.ID, "err", err)
 			return refused
 		}
+		if err == nil && len(o.Payload) > 0 {
+			e.meter.Downlink(o.FPort)
+		}
 		r.marks = append(r.marks, mark)
 		r.outbox = r.outbox[1:]
 	}

@@ -36,6 +36,7 @@ type Engine struct {
 	traits    map[lorawan.EUI64]knownDevice // of devices outside campaigns, as far as needed
 	more      bool                          // further events of the same round are at hand
 	publisher func(Progress)
+	meter     Meter
 }
 
 // run is a campaign with what the shell needs beside it.
@@ -49,6 +50,7 @@ type run struct {
 	marks   []store.Sent     // sent, not yet marked in the store
 	commits int
 	retryAt time.Time // when to try the outbox again; zero: at once
+	counted bool      // its end has been counted
 	lost    bool      // memory and store may differ: load it again
 }
 
@@ -67,6 +69,7 @@ type Config struct {
 	// Publish is called with the progress of a campaign after visible changes, from the
 	// engine's goroutine: it must be quick. Nil: nobody watches.
 	Publish func(Progress)
+	Meter   Meter // nil: nobody counts
 }
 
 var _ service.Runner = (*Engine)(nil)
@@ -77,7 +80,11 @@ func New(cfg Config) *Engine {
 	if publish == nil {
 		publish = func(Progress) {}
 	}
+	if cfg.Meter == nil {
+		cfg.Meter = nobody{}
+	}
 	return &Engine{
+		meter: cfg.Meter,
 		store: cfg.Store, adapter: cfg.Adapter, source: cfg.Source, log: cfg.Log,
 		requests: make(chan request, 16), done: make(chan struct{}), publisher: publish,
 		byDevice: map[lorawan.EUI64]*run{}, byGroup: map[lorawan.EUI64]*run{}, traits: map[lorawan.EUI64]knownDevice{},
@@ -144,6 +151,7 @@ func (e *Engine) handle(ctx context.Context, ev network.Event) {
 	var err error
 	switch ev.Kind {
 	case network.Uplink:
+		e.meter.Uplink(ev.FPort)
 		err = e.HandleUplink(ctx, ev)
 	case network.Sent, network.NotSent:
 		err = e.HandleReport(ctx, ev)

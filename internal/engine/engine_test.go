@@ -61,7 +61,7 @@ func newWorld(t *testing.T, cfg sim.FleetConfig, imageSize int) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "starling.db"), sqlite.Temporary())
+	st, err := sqlite.Temporary(t.Context(), filepath.Join(t.TempDir(), "starling.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

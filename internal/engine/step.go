@@ -33,6 +33,7 @@ func (e *Engine) step(r *run, in campaign.Input, more also) error {
 		r.lost = true
 		return err
 	}
+	e.countStep(r, out)
 	return nil
 }
 
@@ -182,6 +183,10 @@ func (e *Engine) commit(ctx context.Context, r *run) error {
 	}
 	r.outbox = append(r.outbox, b.rec.Outbox...)
 	r.batch, r.marks = batch{}, nil
+	if head.Status.Ended() && !r.counted {
+		r.counted = true
+		e.countEnd(r)
+	}
 	if visible {
 		e.publisher(Progress{r.id, progress})
 	}
