@@ -12,6 +12,7 @@ import (
 
 	"github.com/starling-fuota/starling/internal/api"
 	"github.com/starling-fuota/starling/internal/cli"
+	"github.com/starling-fuota/starling/internal/secret"
 	"github.com/starling-fuota/starling/internal/service"
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/internal/store/postgres"
@@ -108,9 +109,17 @@ func openStore(ctx context.Context, database string) (store.Store, error) {
 	switch {
 	case place == "":
 	case engine == "sqlite":
-		return sqlite.Open(ctx, place)
+		kek, err := secret.OpenKeyring(place+".keys", true)
+		if err != nil {
+			return nil, err
+		}
+		return sqlite.Open(ctx, place, kek)
 	case engine == "postgres" || engine == "postgresql":
-		return postgres.Open(ctx, database)
+		kek, err := secret.OpenKeyring("starling.keys", true)
+		if err != nil {
+			return nil, err
+		}
+		return postgres.Open(ctx, database, kek)
 	}
 	return nil, fmt.Errorf("%w: --database %q is no database, use sqlite:FILE or postgres://USER@HOST/NAME", cli.ErrUsage, withoutPassword(database))
 }

@@ -58,7 +58,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	dir := t.TempDir()
-	db, err := sqlite.Open(context.Background(), filepath.Join(dir, "starling.db"))
+	db, err := sqlite.Temporary(context.Background(), filepath.Join(dir, "starling.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

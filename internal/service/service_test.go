@@ -87,7 +87,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	db, err := sqlite.Open(ctx, filepath.Join(t.TempDir(), "starling.db"))
+	db, err := sqlite.Temporary(ctx, filepath.Join(t.TempDir(), "starling.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ type Store interface {
 	Audits
 	Histories
 	Usages
+	Secrets
 
 	// Tx runs f in one transaction and commits if it returns nil. Inside f only the
 	// Objects that it is given may be used: the Store itself may wait for f to end.

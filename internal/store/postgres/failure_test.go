@@ -14,6 +14,7 @@ import (
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/internal/store/postgres"
+	"github.com/starling-fuota/starling/internal/store/storetest"
 	"github.com/starling-fuota/starling/lorawan"
 )
 
@@ -253,7 +254,7 @@ func TestReplicasMayStartTogether(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			s, err := postgres.Open(context.Background(), urlOf(database))
+			s, err := postgres.Open(context.Background(), urlOf(database), storetest.KEK())
 			if err != nil {
 				t.Error(err)
 				return

@@ -1,12 +1,14 @@
 package postgres_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
 	"io/fs"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -14,6 +16,7 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"github.com/starling-fuota/starling/internal/store/postgres"
+	"github.com/starling-fuota/starling/internal/store/storetest"
 )
 
 // TestEverySchemaIsBroughtUpToDate opens a database of every earlier version, and
@@ -57,6 +60,60 @@ func TestEverySchemaIsBroughtUpToDate(t *testing.T) {
 	}
 }
 
+// TestADatabaseOfSchema1KeepsItsRowsAndHidesItsKeys lets replicas that start together find clear keys.
+func TestADatabaseOfSchema1KeepsItsRowsAndHidesItsKeys(t *testing.T) {
+	ctx, database := context.Background(), newDatabase(t, "")
+	db, err := sql.Open("pgx", urlOf(database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	p, err := goose.NewProvider(goose.DialectPostgres, db, os.DirFS("migrations"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.UpTo(ctx, 1); err != nil {
+		t.Fatal(err)
+	}
+	tx, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range storetest.OldRows(func(b []byte) string { return fmt.Sprintf(`'\x%x'::bytea`, b) }) {
+		if _, err := tx.Exec(statement); err != nil {
+			t.Fatalf("%v: %s", err, statement)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() { storetest.OldRowsAreKept(t, openDatabase(t, database)) })
+	}
+	wg.Wait()
+	for column, table := range map[string]string{"root_key": "device", "mc_key": "multicast_group", "private_key": "smart_delta_key"} {
+		rows, err := db.Query("SELECT " + column + " FROM " + table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rows.Next() {
+			var stored []byte
+			if err := rows.Scan(&stored); err != nil {
+				t.Fatal(err)
+			}
+			for _, key := range storetest.OldKeys() {
+				if bytes.Contains(stored, key) {
+					t.Fatalf("%s of %s is in clear", column, table)
+				}
+			}
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // schema lists the columns and indexes of a database.
 func schema(t *testing.T, database string) string {
 	t.Helper()
@@ -80,12 +137,12 @@ func schema(t *testing.T, database string) string {
 
 func TestOpenSaysWhichDatabaseItCouldNotUseAndNoPassword(t *testing.T) {
 	for _, dsn := range []string{"postgres://starling:s3cret@/nowhere?host=/no/such/socket", "postgres://starling:s3cret@host:port:port/x"} {
-		_, err := postgres.Open(context.Background(), dsn)
+		_, err := postgres.Open(context.Background(), dsn, storetest.KEK())
 		if err == nil || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("got %v", err)
 		}
 	}
-	_, err := postgres.Open(context.Background(), "postgres://starling@/nowhere?host=/no/such/socket")
+	_, err := postgres.Open(context.Background(), "postgres://starling@/nowhere?host=/no/such/socket", storetest.KEK())
 	if err == nil || !strings.Contains(err.Error(), "database nowhere on /no/such/socket") {
 		t.Errorf("got %v", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 
+	"github.com/starling-fuota/starling/internal/secret"
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/internal/store/relational"
 )
@@ -29,10 +30,14 @@ var _ store.Store = (*Store)(nil)
 
 // Open connects to the database that dsn names, as a URL ("postgres://user@host/name") or
 // as "key=value" pairs, and brings its schema up to date; replicas that start together do that
-// one after the other. What dsn leaves open is taken from the variables of libpq, such
+// one after the other. Secrets in it are sealed under data keys that kek wraps, which all replicas share; those of
+// a database that held them in clear are sealed now. What dsn leaves open is taken from the variables of libpq, such
 // as PGPASSWORD. A schema that a newer Starling wrote is refused and left as it is.
 // The number of connections is pool_max_conns in dsn, by default 4 or the number of CPUs if that is more.
-func Open(ctx context.Context, dsn string) (_ *Store, err error) {
+func Open(ctx context.Context, dsn string, kek secret.KEK) (_ *Store, err error) {
+	if kek == nil {
+		return nil, errors.New("database: there is no key-encryption key to open it with")
+	}
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err) // pgx leaves the password out
@@ -57,10 +62,14 @@ func Open(ctx context.Context, dsn string) (_ *Store, err error) {
 	s.DB = relational.DB{
 		Dialect: dialect,
 		Reader:  queries{on: pool},
+		Vault:   relational.NewVault(kek),
 		View:    s.view,
 		Write: func(ctx context.Context, f func(relational.Querier) error) error {
 			return s.transact(ctx, func(t *transaction) error { return f(queries{on: t.Tx, in: t}) })
 		},
+	}
+	if err := s.SealClear(ctx); err != nil {
+		return nil, err
 	}
 	return s, s.DropAbandonedUploads(ctx)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/starling-fuota/starling/internal/secret"
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/internal/store/postgres"
 	"github.com/starling-fuota/starling/internal/store/storetest"
@@ -18,17 +19,22 @@ func TestStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	databases := map[string]string{} // by the places that the suite asks for
-	storetest.Run(t, func(t *testing.T, place string) store.Store {
+	storetest.Run(t, func(t *testing.T, place string, kek secret.KEK) store.Store {
 		if databases[place] == "" {
 			databases[place] = newDatabase(t, migrated)
 		}
-		return openDatabase(t, databases[place])
+		return openDatabaseWith(t, databases[place], kek)
 	})
 }
 
 func openDatabase(t testing.TB, name string) *postgres.Store {
 	t.Helper()
-	s, err := postgres.Open(context.Background(), urlOf(name))
+	return openDatabaseWith(t, name, storetest.KEK())
+}
+
+func openDatabaseWith(t testing.TB, name string, kek secret.KEK) *postgres.Store {
+	t.Helper()
+	s, err := postgres.Open(context.Background(), urlOf(name), kek)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +54,27 @@ func TestADatabaseOfANewerProgramIsLeftAlone(t *testing.T) {
 	if _, err := conn.Exec(context.Background(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, true)"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := postgres.Open(context.Background(), urlOf(name)); err == nil || !strings.Contains(err.Error(), "newer") {
+	if _, err := postgres.Open(context.Background(), urlOf(name), storetest.KEK()); err == nil || !strings.Contains(err.Error(), "newer") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestSecretsThatWereChangedOrMovedAreRefused(t *testing.T) {
+	name := newDatabase(t, "")
+	storetest.DamagedSecrets(t, openDatabase(t, name), behind(t, name))
+}
+
+func TestTheAuditLogIsAppendedToOnly(t *testing.T) {
+	name := newDatabase(t, "")
+	storetest.AppendOnly(t, openDatabase(t, name), behind(t, name), "TRUNCATE audit")
+}
+
+// behind returns what runs SQL behind the back of the store.
+func behind(t *testing.T, database string) func(string) error {
+	conn := connect(t, database)
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return func(query string) error {
+		_, err := conn.Exec(context.Background(), query)
+		return err
 	}
 }

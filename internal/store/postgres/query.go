@@ -12,7 +12,8 @@ import (
 	"github.com/starling-fuota/starling/internal/store/relational"
 )
 
-var dialect = relational.Dialect{Max: "GREATEST", Position: "strpos", In: in, Taken: taken}
+var dialect = relational.Dialect{Max: "GREATEST", Position: "strpos", In: in, Taken: taken,
+	WritesDataKeys: "LOCK TABLE data_key IN ROW EXCLUSIVE MODE", AwaitsDataKeys: "LOCK TABLE data_key IN SHARE MODE"}
 
 // in compares with an array, so that the statement is the same for any number of values.
 func in(column string, values []any) (string, []any) {
@@ -52,6 +53,13 @@ type queries struct {
 	on      connection
 	in      *transaction // nil: none
 	guarded bool         // Guard uses savepoints: whoever made the transaction may go on after an error
+}
+
+func (q queries) Work() *relational.Work {
+	if q.in == nil {
+		return nil
+	}
+	return &q.in.work
 }
 
 // note keeps a collision in mind, even if the caller goes on.

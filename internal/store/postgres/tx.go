@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,8 +35,8 @@ const goAway = 5 * time.Second
 // transaction is one attempt at a transaction.
 type transaction struct {
 	pgx.Tx
-	collided bool     // whatever follows, it must be run again
-	undo     []func() // what to take back if it is not committed
+	collided bool // whatever follows, it must be run again
+	work     relational.Work
 }
 
 // Tx runs f in one transaction; see store.Store. f runs again if the transaction collided with others.
@@ -45,8 +44,7 @@ func (s *Store) Tx(ctx context.Context, f func(store.Objects) error) error {
 	return s.transact(ctx, func(t *transaction) error {
 		q := queries{on: t.Tx, in: t, guarded: true}
 		here := func(_ context.Context, g func(relational.Querier) error) error { return g(q) }
-		return f(relational.DB{Dialect: dialect, Reader: q, View: here, Write: here,
-			RolledBack: func(undo func()) { t.undo = append(t.undo, undo) }})
+		return f(relational.DB{Dialect: dialect, Reader: q, View: here, Write: here, Vault: s.Vault})
 	})
 }
 
@@ -88,15 +86,14 @@ func (s *Store) attempt(ctx context.Context, f func(*transaction) error) (collid
 	committed := false
 	defer func() {
 		if committed {
+			t.work.End(true)
 			return
 		}
 		// After an error or a panic. ctx may be what ended it.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goAway)
 		defer cancel()
 		_ = tx.Rollback(ctx) // if that fails, the connection is closed and PostgreSQL rolls back
-		for _, undo := range slices.Backward(t.undo) {
-			undo()
-		}
+		t.work.End(false)
 	}()
 	err = f(t)
 	if err == nil && t.collided {

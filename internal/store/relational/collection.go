@@ -22,12 +22,14 @@ type kind[T any, K comparable] struct {
 	common  func(*T) common
 	key     func(*T) K
 	keyText func(K) string
-	bind    func(K) any // the key as a value of the column id
+	bind    func(K) any  // the key as a value of the column id
+	target  func(*K) any // the key as a target of Scan
 
 	shared   bool              // objects may belong to no subscriber
 	columns  []string          // columns that know better than doc, ...
 	fields   func(*T) []any    // ... and their values: driver.Valuer and sql.Scanner, or pointers
 	raised   map[string]bool   // columns that Update never lowers
+	sealed   []sealed[T]       // columns that are sealed
 	mirrors  []string          // columns that repeat for SQL what doc says, ...
 	mirrored func(*T) []any    // ... and their values: driver.Valuer, or pointers
 	doc      func(T) T         // what to keep in doc; nil: all
@@ -80,10 +82,14 @@ func (c collection[T, K]) Create(ctx context.Context, obj *T) error {
 	if err := checkText(*m.subscriber); err != nil {
 		return c.about(c.key(obj), err)
 	}
-	names := slices.Concat([]string{"doc", "search", "name", "archived", "revision", "created_at", "updated_at"}, c.mirrors, c.columns)
-	query := fmt.Sprintf("INSERT INTO %s (id, subscriber_id, %s) VALUES (?, ?%s)", c.table, strings.Join(names, ", "), strings.Repeat(", ?", len(names)))
-	args := append([]any{c.bind(c.key(obj)), *m.subscriber}, values...)
+	names := slices.Concat([]string{"id", "subscriber_id"}, c.written())
+	query := fmt.Sprintf("INSERT INTO %s (%s) VALUES (?%s)", c.table, strings.Join(names, ", "), strings.Repeat(", ?", len(names)-1))
 	return c.Write(ctx, func(q Querier) error {
+		secrets, err := c.sealAll(ctx, q, *m.subscriber, obj)
+		if err != nil {
+			return err
+		}
+		args := slices.Concat([]any{c.bind(c.key(obj)), *m.subscriber}, values, secrets)
 		if err := q.Guard(ctx, func(q Querier) error { _, err := q.Exec(ctx, query, args...); return err }); err != nil {
 			return c.conflict(err)
 		}
@@ -104,49 +110,71 @@ func (c collection[T, K]) Update(ctx context.Context, obj *T) error {
 		undo()
 		return err
 	}
-	set := "doc = ?, search = ?, name = ?, archived = ?, revision = ?, created_at = ?, updated_at = ?"
-	for _, col := range c.mirrors {
-		set += fmt.Sprintf(", %s = ?", col)
-	}
-	for _, col := range c.columns {
+	set := make([]string, 0, 16)
+	for _, col := range c.written() {
 		if c.raised[col] {
-			set += fmt.Sprintf(", %s = %s(%s, ?)", col, c.Max, col)
+			set = append(set, fmt.Sprintf("%s = %s(%s, ?)", col, c.Max, col))
 		} else {
-			set += fmt.Sprintf(", %s = ?", col)
+			set = append(set, col+" = ?")
 		}
 	}
 	key := c.key(obj)
 	own, scope := c.own()
-	args := append(append(values, c.bind(key), before), scope...)
+	query := fmt.Sprintf("UPDATE %s SET %s WHERE id = ? AND revision = ?%s", c.table, strings.Join(set, ", "), own)
 	err = c.Write(ctx, func(q Querier) error {
-		var n int64
-		err := q.Guard(ctx, func(q Querier) error {
-			touched, err := q.Exec(ctx, fmt.Sprintf("UPDATE %s SET %s WHERE id = ? AND revision = ?%s", c.table, set, own), args...)
-			n = touched
+		secrets, err := c.reseal(ctx, q, obj)
+		if err != nil {
 			return err
-		})
-		switch {
-		case err != nil:
+		}
+		args := slices.Concat(values, secrets, []any{c.bind(key), before}, scope)
+		var n int64
+		err = q.Guard(ctx, func(q Querier) error { n, err = q.Exec(ctx, query, args...); return err })
+		if err != nil {
 			return c.conflict(err)
-		case n == 1 && c.saved != nil:
-			return c.saved(ctx, q, obj)
-		case n == 1:
-			return nil
 		}
-		var stored int64
-		err = one(ctx, q, []any{&stored}, fmt.Sprintf("SELECT revision FROM %s WHERE id = ?%s", c.table, own), append([]any{c.bind(key)}, scope...)...)
-		if err == nil {
-			err = store.ErrStale
+		if n == 0 {
+			var stored int64
+			err := one(ctx, q, []any{&stored}, fmt.Sprintf("SELECT revision FROM %s WHERE id = ?%s", c.table, own), append([]any{c.bind(key)}, scope...)...)
+			if err == nil {
+				err = store.ErrStale
+			}
+			return c.about(key, err)
 		}
-		return c.about(key, err)
+		if c.saved != nil {
+			if err := c.saved(ctx, q, obj); err != nil {
+				return err
+			}
+		}
+		*m.revision = before + 1 // an attempt that was rolled back has taken it back
+		q.Work().RolledBack(undo)
+		return nil
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		undo()
-	case c.RolledBack != nil:
-		c.RolledBack(undo)
 	}
 	return err
+}
+
+// reseal seals the secrets of an object that is stored already. They belong to the subscriber
+// that the database says, whatever obj says.
+func (c collection[T, K]) reseal(ctx context.Context, q Querier, obj *T) ([]any, error) {
+	subscriber := c.subscriber
+	if subscriber == "" && len(c.sealed) > 0 {
+		err := one(ctx, q, []any{&subscriber}, fmt.Sprintf("SELECT subscriber_id FROM %s WHERE id = ?", c.table), c.bind(c.key(obj)))
+		if err != nil {
+			return nil, c.about(c.key(obj), err)
+		}
+	}
+	return c.sealAll(ctx, q, subscriber, obj)
+}
+
+// written returns the columns that Create and Update write, in the order of values and sealAll.
+func (k *kind[T, K]) written() []string {
+	names := slices.Concat([]string{"doc", "search", "name", "archived", "revision", "created_at", "updated_at"}, k.mirrors, k.columns)
+	for _, s := range k.sealed {
+		names = append(names, s.column)
+	}
+	return names
 }
 
 // own returns the condition, beginning with AND, that an object is one that this view sees.
@@ -157,7 +185,7 @@ func (c collection[T, K]) own() (string, []any) {
 	return " AND subscriber_id = ?", []any{c.subscriber}
 }
 
-// values returns the values of all columns but id and subscriber_id, which stay as they are.
+// values returns the values of all columns but id and subscriber_id, which stay as they are, and the sealed ones.
 func (c collection[T, K]) values(obj *T) ([]any, error) {
 	kept := *obj
 	if c.doc != nil {
@@ -281,6 +309,9 @@ func (c collection[T, K]) Count(ctx context.Context, q store.Query) (n int, err 
 // query reads the objects for which cond holds in the order of the terms, and the values of these.
 func (c collection[T, K]) query(ctx context.Context, cond condition, terms []term, limit int) (out []T, places [][]place, err error) {
 	columns := slices.Concat([]string{"doc", "subscriber_id", "archived", "revision", "updated_at"}, c.columns)
+	for _, s := range c.sealed {
+		columns = append(columns, s.column)
+	}
 	for _, t := range terms {
 		columns = append(columns, t.column)
 	}
@@ -291,8 +322,9 @@ func (c collection[T, K]) query(ctx context.Context, cond condition, terms []ter
 	query += " LIMIT ?"
 	args := append(slices.Clone(cond.args), int64(limit))
 	read := func(q Querier) error {
+		var raw [][]byte // sealed values; opened later, because that may need a query of its own
 		out, places = nil, nil
-		return each(ctx, q, func(scan func(...any) error) error {
+		err := each(ctx, q, func(scan func(...any) error) error {
 			var obj T
 			m := c.common(&obj)
 			// The document comes first: columns win.
@@ -300,15 +332,26 @@ func (c collection[T, K]) query(ctx context.Context, cond condition, terms []ter
 			if c.fields != nil {
 				dest = append(dest, c.fields(&obj)...)
 			}
+			secrets := make([][]byte, len(c.sealed))
+			for i := range secrets {
+				dest = append(dest, &secrets[i])
+			}
 			row := make([]place, len(terms))
 			for i, t := range terms {
 				row[i].of = t.of
 				dest = append(dest, &row[i])
 			}
 			err := scan(dest...)
-			out, places = append(out, obj), append(places, row)
+			out, places, raw = append(out, obj), append(places, row), append(raw, secrets...)
 			return err
 		}, query, args...)
+		if err == nil && len(c.sealed) > 0 {
+			err = c.unsealAll(ctx, q, out, raw)
+		}
+		if err != nil {
+			out, places = nil, nil
+		}
+		return err
 	}
 	if c.loaded == nil {
 		err = read(c.Reader)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -21,6 +22,9 @@ type Querier interface {
 	// Each calls f for every row of a query. Scan may set its targets from the left to the right only.
 	Each(ctx context.Context, f func(scan func(...any) error) error, query string, args ...any) error
 
+	// Work returns what belongs to the transaction; nil if there is none.
+	Work() *Work
+
 	// Guard runs f such that the transaction, if there is one, can go on after its error.
 	Guard(ctx context.Context, f func(Querier) error) error
 }
@@ -29,6 +33,10 @@ type Querier interface {
 type Dialect struct {
 	Max      string // function: the greater of two values
 	Position string // function: where a text is in another, from 1; 0: nowhere
+
+	// Statements with which a transaction says that it is going to write data keys, and with which another waits
+	// for all that have said so. Empty where transactions follow one another anyway.
+	WritesDataKeys, AwaitsDataKeys string
 
 	// In returns the condition that a column has one of the values, and its parameters.
 	In func(column string, values []any) (string, []any)
@@ -44,11 +52,35 @@ type DB struct {
 	Reader Querier
 	View   func(ctx context.Context, f func(Querier) error) error // runs f on one unchanging view
 	Write  func(ctx context.Context, f func(Querier) error) error // runs f in a transaction, again if need be
-
-	// RolledBack, if not nil, takes what is to be done should the transaction of DB not be committed.
-	RolledBack func(undo func())
+	Vault  *Vault
 
 	subscriber string // whose objects are seen; "": everybody's
+}
+
+// Work is what belongs to one attempt at a transaction: what is to be done when it has ended, and
+// what nobody else may know before.
+type Work struct {
+	committed, rolledBack []func()
+	dataKeys              map[string]string // subscriber -> data key that this transaction has made or found
+}
+
+// Committed takes what is to be done if the attempt is committed.
+func (w *Work) Committed(f func()) { w.committed = append(w.committed, f) }
+
+// RolledBack takes what is to be undone if it is not.
+func (w *Work) RolledBack(f func()) { w.rolledBack = append(w.rolledBack, f) }
+
+// End does the one or the other. Engines call it once, when they know.
+func (w *Work) End(committed bool) {
+	if committed {
+		for _, f := range w.committed {
+			f()
+		}
+		return
+	}
+	for _, f := range slices.Backward(w.rolledBack) {
+		f()
+	}
 }
 
 // one reads the only row of a query, or returns store.ErrNotFound.

@@ -85,6 +85,7 @@ func (d DB) Within(subscriberID string) store.Objects {
 func byEUI[T any](k kind[T, lorawan.EUI64]) *kind[T, lorawan.EUI64] {
 	k.keyText = lorawan.EUI64.String
 	k.bind = func(e lorawan.EUI64) any { return ID(e) }
+	k.target = func(e *lorawan.EUI64) any { return EUI{e} }
 	k.unique = withDefault(k.unique, "id", "dev_eui")
 	k.rename = withDefault(k.rename, store.ByDevEUI, "id")
 	return &k
@@ -93,6 +94,7 @@ func byEUI[T any](k kind[T, lorawan.EUI64]) *kind[T, lorawan.EUI64] {
 func byID[T any](k kind[T, string]) *kind[T, string] {
 	k.keyText = func(s string) string { return s }
 	k.bind = func(s string) any { return s }
+	k.target = func(s *string) any { return s }
 	k.unique = withDefault(k.unique, "id", "id")
 	return &k
 }
@@ -114,10 +116,11 @@ var deviceKind = byEUI(kind[fleet.Device, lorawan.EUI64]{
 		return common{lines(d.Name, d.Tag, d.DevEUI.String()), d.Name, &d.SubscriberID, &d.Archived, &d.Revision, d.CreatedAt, &d.UpdatedAt}
 	},
 	key:     func(d *fleet.Device) lorawan.EUI64 { return d.DevEUI },
-	columns: []string{"tag", "profile_id", "root_key", "firmware", "firmware_changed"},
+	columns: []string{"tag", "profile_id", "firmware", "firmware_changed"},
 	fields: func(d *fleet.Device) []any {
-		return []any{&d.Tag, &d.ProfileID, secret{&d.RootKey}, Text{&d.Firmware}, Micros{&d.FirmwareChanged}}
+		return []any{&d.Tag, &d.ProfileID, Text{&d.Firmware}, Micros{&d.FirmwareChanged}}
 	},
+	sealed:  []sealed[fleet.Device]{sealedKey("root_key", func(d *fleet.Device) *lorawan.AES128Key { return &d.RootKey })},
 	mirrors: []string{"band", "classes", "lorawan_version", "firmware_order"},
 	mirrored: func(d *fleet.Device) []any {
 		return []any{Text{&d.Band}, Text{&d.Classes}, Text{&d.LoRaWANVersion}, FirmwareOrder(d.Firmware)}
@@ -182,11 +185,12 @@ var groupKind = byEUI(kind[fleet.MulticastGroup, lorawan.EUI64]{
 		return common{lines(g.Name, g.Tag, g.DevEUI.String(), g.McAddr.String()), g.Name, &g.SubscriberID, &g.Archived, &g.Revision, g.CreatedAt, &g.UpdatedAt}
 	},
 	key:     func(g *fleet.MulticastGroup) lorawan.EUI64 { return g.DevEUI },
-	columns: []string{"tag", "band", "mc_addr", "mc_key", "f_cnt_down"},
+	columns: []string{"tag", "band", "mc_addr", "f_cnt_down"},
 	fields: func(g *fleet.MulticastGroup) []any {
-		return []any{&g.Tag, Text{&g.Band}, Text{&g.McAddr}, secret{&g.McKey}, &g.FCntDown}
+		return []any{&g.Tag, Text{&g.Band}, Text{&g.McAddr}, &g.FCntDown}
 	},
 	raised:  map[string]bool{"f_cnt_down": true},
+	sealed:  []sealed[fleet.MulticastGroup]{sealedKey("mc_key", func(g *fleet.MulticastGroup) *lorawan.AES128Key { return &g.McKey })},
 	mirrors: []string{"session_class", "data_rate", "frequency"},
 	mirrored: func(g *fleet.MulticastGroup) []any {
 		return []any{Text{&g.SessionClass}, &g.DataRate, &g.Frequency}
@@ -235,9 +239,8 @@ var keyKind = byID(kind[fleet.SmartDeltaKey, string]{
 	common: func(k *fleet.SmartDeltaKey) common {
 		return common{lines(k.Name, k.ID), k.Name, &k.SubscriberID, &k.Archived, &k.Revision, k.CreatedAt, &k.UpdatedAt}
 	},
-	key:     func(k *fleet.SmartDeltaKey) string { return k.ID },
-	columns: []string{"private_key"},
-	fields:  func(k *fleet.SmartDeltaKey) []any { return []any{&k.PrivateKey} },
+	key:    func(k *fleet.SmartDeltaKey) string { return k.ID },
+	sealed: []sealed[fleet.SmartDeltaKey]{sealedBytes("private_key", func(k *fleet.SmartDeltaKey) *[]byte { return &k.PrivateKey })},
 })
 
 var campaignKind = byID(kind[fleet.Campaign, string]{
@@ -260,9 +263,8 @@ var subscriberKind = byID(kind[fleet.Subscriber, string]{
 	common: func(s *fleet.Subscriber) common {
 		return common{lines(s.Name, s.ID), s.Name, &s.ID, &s.Archived, &s.Revision, s.CreatedAt, &s.UpdatedAt}
 	},
-	key:     func(s *fleet.Subscriber) string { return s.ID },
-	columns: []string{"as_key"},
-	fields:  func(s *fleet.Subscriber) []any { return []any{&s.ASKey} },
+	key:    func(s *fleet.Subscriber) string { return s.ID },
+	sealed: []sealed[fleet.Subscriber]{sealedBytes("as_key", func(s *fleet.Subscriber) *[]byte { return &s.ASKey })},
 })
 
 var userKind = byID(kind[identity.User, string]{

@@ -58,28 +58,6 @@ func (e EUI) Scan(v any) error {
 	return nil
 }
 
-// secret is a key in the database. No bytes stand for no key.
-type secret struct{ *lorawan.AES128Key }
-
-// Value returns the bytes to store.
-func (s secret) Value() (driver.Value, error) {
-	if s.IsZero() {
-		return []byte{}, nil
-	}
-	return s.AES128Key[:], nil
-}
-
-// Scan sets the key from the stored bytes.
-func (s secret) Scan(v any) error {
-	b, ok := v.([]byte)
-	if !ok || len(b) != 0 && len(b) != len(s.AES128Key) {
-		return fmt.Errorf("key is %T of %d bytes", v, len(b))
-	}
-	*s.AES128Key = lorawan.AES128Key{}
-	copy(s.AES128Key[:], b)
-	return nil
-}
-
 // Text is a value in the database in its text form.
 type Text struct {
 	Of interface {

@@ -11,7 +11,7 @@ import (
 
 func BenchmarkStore(b *testing.B) {
 	storetest.Benchmark(b, func(b *testing.B) store.Store {
-		s, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "starling.db"))
+		s, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "starling.db"), storetest.KEK())
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -16,20 +16,20 @@ var dialect = relational.Dialect{Max: "MAX", Position: "instr", In: in, Taken: t
 // database returns what the engines have in common, over the whole file.
 func (s *Store) database() relational.DB {
 	return relational.DB{
-		Dialect: dialect, Reader: queries{s.reader},
+		Dialect: dialect, Reader: queries{querier: s.reader}, Vault: s.vault,
 		View: func(ctx context.Context, f func(relational.Querier) error) error {
-			return s.snapshot(ctx, func(q querier) error { return f(queries{q}) })
+			return s.snapshot(ctx, func(q querier) error { return f(queries{querier: q}) })
 		},
 		Write: func(ctx context.Context, f func(relational.Querier) error) error {
-			return s.transact(ctx, func(q querier) error { return f(queries{q}) })
+			return s.transact(ctx, func(q queries) error { return f(q) })
 		},
 	}
 }
 
 // inside returns the same over one transaction, which is a view already.
-func inside(q querier) relational.DB {
-	here := func(_ context.Context, f func(relational.Querier) error) error { return f(queries{q}) }
-	return relational.DB{Dialect: dialect, Reader: queries{q}, View: here, Write: here}
+func (s *Store) inside(q queries) relational.DB {
+	here := func(_ context.Context, f func(relational.Querier) error) error { return f(q) }
+	return relational.DB{Dialect: dialect, Reader: q, View: here, Write: here, Vault: s.vault}
 }
 
 func in(column string, values []any) (string, []any) {
@@ -46,7 +46,12 @@ func taken(err error) (string, bool) {
 }
 
 // queries is a relational.Querier over database/sql.
-type queries struct{ querier }
+type queries struct {
+	querier
+	work *relational.Work
+}
+
+func (q queries) Work() *relational.Work { return q.work }
 
 func (q queries) Exec(ctx context.Context, query string, args ...any) (int64, error) {
 	res, err := q.ExecContext(ctx, query, args...)

@@ -2,8 +2,10 @@ package sqlite
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"embed"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +16,7 @@ import (
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
 
+	"github.com/starling-fuota/starling/internal/secret"
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/internal/store/relational"
 )
@@ -25,6 +28,7 @@ var migrations embed.FS
 type Store struct {
 	relational.DB
 	writer, reader *sql.DB
+	vault          *relational.Vault
 	lock           *os.File // beside the database, see Open
 }
 
@@ -38,17 +42,34 @@ type Option func(*options)
 
 type options struct{ synchronous string }
 
-// Temporary gives up the promise that a commit survives a loss of power, for databases
-// that do not outlive the process anyway, such as the demo's.
-func Temporary() Option { return func(o *options) { o.synchronous = "OFF" } }
+// Unsynced gives up the promise that a commit survives a loss of power. It survives the end of the process.
+func Unsynced() Option { return func(o *options) { o.synchronous = "OFF" } }
+
+// Temporary opens a new database that does not outlive the process, such as the demo's: it is Unsynced, and
+// sealed under a key that nobody else has, so that the file cannot be opened again.
+func Temporary(ctx context.Context, path string) (*Store, error) {
+	var key [32]byte
+	if _, err := rand.Read(key[:]); err != nil {
+		return nil, err
+	}
+	kek, err := secret.FromEnvironment("temporary:" + base64.StdEncoding.EncodeToString(key[:]))
+	if err != nil {
+		return nil, err
+	}
+	return Open(ctx, path, kek, Unsynced())
+}
 
 // Open opens the file at path, creates it if it is missing, and brings its schema up
-// to date. The file belongs to this process until Close or its end, which a lock on
+// to date. Secrets in it are sealed under data keys that kek wraps; those of a database that held them in
+// clear are sealed now, which rewrites the file once and for that needs as much room again. The file belongs to this process until Close or its end, which a lock on
 // the file path + ".lock" sees to: Open returns ErrLocked while another process has it. That
 // file stays when the process ends, and means nothing without its lock. A file that a newer
 // Starling wrote is refused and left as it is. A new file is readable by its owner only,
 // because it holds keys; SQLite makes the files beside it alike.
-func Open(ctx context.Context, path string, opts ...Option) (_ *Store, err error) {
+func Open(ctx context.Context, path string, kek secret.KEK, opts ...Option) (_ *Store, err error) {
+	if kek == nil {
+		return nil, fmt.Errorf("database %s: there is no key-encryption key to open it with", path)
+	}
 	// Taken before anything is touched. Not on the database itself: closing any handle of
 	// that would take the locks away that SQLite has there.
 	locked, err := lock(path + ".lock")
@@ -89,9 +110,13 @@ func Open(ctx context.Context, path string, opts ...Option) (_ *Store, err error
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{writer: writer, reader: reader, lock: locked}
+	s := &Store{writer: writer, reader: reader, lock: locked, vault: relational.NewVault(kek)}
 	s.DB = s.database()
-	if err := s.DropAbandonedUploads(ctx); err != nil {
+	err = s.sealClear(ctx)
+	if err == nil {
+		err = s.DropAbandonedUploads(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, reader.Close())
 	}
 	return s, nil
@@ -156,24 +181,28 @@ func (s *Store) Close() error {
 
 // Tx runs f in one transaction; see store.Store.
 func (s *Store) Tx(ctx context.Context, f func(store.Objects) error) error {
-	return s.transact(ctx, func(q querier) error {
-		return f(inside(q))
-	})
+	return s.transact(ctx, func(q queries) error { return f(s.inside(q)) })
 }
 
 // transact runs f in a transaction on the writer. The lock is taken at once: f reads
 // what it will overwrite, and a lock taken later could find that it changed.
-func (s *Store) transact(ctx context.Context, f func(querier) error) error {
+func (s *Store) transact(ctx context.Context, f func(queries) error) error {
 	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	// After Commit this does nothing; after an error or a panic it leaves nothing behind.
-	defer func() { _ = tx.Rollback() }()
-	if err := f(tx); err != nil {
+	work, committed := &relational.Work{}, false
+	defer func() {
+		// After Commit this does nothing; after an error or a panic it leaves nothing behind.
+		_ = tx.Rollback()
+		work.End(committed)
+	}()
+	if err := f(queries{tx, work}); err != nil {
 		return err
 	}
-	return tx.Commit()
+	err = tx.Commit()
+	committed = err == nil
+	return err
 }
 
 // snapshot runs f on one unchanging view of the database.

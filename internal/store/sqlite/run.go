@@ -13,8 +13,8 @@ import (
 
 // CreateRun makes a configured campaign RUNNING and stores its run.
 func (s *Store) CreateRun(ctx context.Context, run store.Run) error {
-	return relational.AboutRun(run.CampaignID, s.transact(ctx, func(q querier) error {
-		if err := s.Start(ctx, queries{q}, run); err != nil {
+	return relational.AboutRun(run.CampaignID, s.transact(ctx, func(q queries) error {
+		if err := s.Start(ctx, q, run); err != nil {
 			return err
 		}
 		if err := saveRows(ctx, q, "run_device", run.CampaignID, relational.FirstRows(run.Devices, run)); err != nil {
@@ -34,7 +34,7 @@ func saveRows(ctx context.Context, q querier, table, campaignID string, rows []s
 
 // CommitStep stores a step whole, or nothing of it.
 func (s *Store) CommitStep(ctx context.Context, step store.Step) error {
-	return relational.AboutRun(step.CampaignID, s.transact(ctx, func(q querier) error {
+	return relational.AboutRun(step.CampaignID, s.transact(ctx, func(q queries) error {
 		return commitStep(ctx, q, step)
 	}))
 }
@@ -125,7 +125,7 @@ func (s *Store) MarkSent(ctx context.Context, campaignID string, sent ...store.S
 	if len(sent) == 0 {
 		return nil
 	}
-	return relational.AboutRun(campaignID, s.transact(ctx, func(q querier) error { return markSent(ctx, q, campaignID, sent) }))
+	return relational.AboutRun(campaignID, s.transact(ctx, func(q queries) error { return markSent(ctx, q, campaignID, sent) }))
 }
 
 func markSent(ctx context.Context, q querier, campaignID string, sent []store.Sent) error {
@@ -142,5 +142,5 @@ func markSent(ctx context.Context, q querier, campaignID string, sent []store.Se
 
 // execAll runs one prepared statement for every item.
 func execAll[T any](ctx context.Context, q querier, query string, items []T, args func(T) []any) error {
-	return queries{q}.ExecAll(ctx, query, len(items), func(i int) []any { return args(items[i]) })
+	return queries{querier: q}.ExecAll(ctx, query, len(items), func(i int) []any { return args(items[i]) })
 }

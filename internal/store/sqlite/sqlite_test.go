@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/internal/secret"
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/internal/store/sqlite"
 	"github.com/starling-fuota/starling/internal/store/storetest"
@@ -23,15 +24,15 @@ import (
 
 // opener opens the database of a place. Whoever has it open already counts as killed: that
 // is what the suite means by opening twice.
-func opener() func(t *testing.T, place string) store.Store {
+func opener() storetest.OpenWith {
 	alive := map[string]*sqlite.Store{}
-	return func(t *testing.T, place string) store.Store {
+	return func(t *testing.T, place string, kek secret.KEK) store.Store {
 		t.Helper()
 		if s := alive[place]; s != nil {
 			_ = s.Die() // or closed before, in good order
 		}
 		// A name that would end the path of a careless DSN.
-		s, err := sqlite.Open(context.Background(), filepath.Join(place, "star ling?#%41.db"))
+		s, err := sqlite.Open(context.Background(), filepath.Join(place, "star ling?#%41.db"), kek)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +50,7 @@ func TestStore(t *testing.T) { storetest.Run(t, opener()) }
 
 func TestADatabaseOfANewerProgramIsLeftAlone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "starling.db")
-	s, err := sqlite.Open(context.Background(), path)
+	s, err := sqlite.Open(context.Background(), path, storetest.KEK())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,14 +67,14 @@ func TestADatabaseOfANewerProgramIsLeftAlone(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sqlite.Open(context.Background(), path); err == nil || !strings.Contains(err.Error(), "newer") {
+	if _, err := sqlite.Open(context.Background(), path, storetest.KEK()); err == nil || !strings.Contains(err.Error(), "newer") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestOpenSaysWhichFileItCouldNotUse(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "no such directory", "starling.db")
-	if _, err := sqlite.Open(context.Background(), path); err == nil || !strings.Contains(err.Error(), path) {
+	if _, err := sqlite.Open(context.Background(), path, storetest.KEK()); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -81,11 +82,11 @@ func TestOpenSaysWhichFileItCouldNotUse(t *testing.T) {
 // Two servers on one database would each send the frames of its campaigns.
 func TestADatabaseHasOneProcess(t *testing.T) {
 	ctx, path := context.Background(), filepath.Join(t.TempDir(), "starling.db")
-	s, err := sqlite.Open(ctx, path)
+	s, err := sqlite.Open(ctx, path, storetest.KEK())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if second, err := sqlite.Open(ctx, path); !errors.Is(err, sqlite.ErrLocked) || !strings.Contains(err.Error(), path) {
+	if second, err := sqlite.Open(ctx, path, storetest.KEK()); !errors.Is(err, sqlite.ErrLocked) || !strings.Contains(err.Error(), path) {
 		t.Fatalf("%v, %v", second, err)
 	}
 	if err := s.Ping(ctx); err != nil {
@@ -97,7 +98,7 @@ func TestADatabaseHasOneProcess(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Errorf("closed twice: %v", err)
 	}
-	s, err = sqlite.Open(ctx, path)
+	s, err = sqlite.Open(ctx, path, storetest.KEK())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +109,7 @@ func TestADatabaseHasOneProcess(t *testing.T) {
 
 func TestOnlyTheOwnerReadsTheFiles(t *testing.T) {
 	dir := t.TempDir()
-	s, err := sqlite.Open(context.Background(), filepath.Join(dir, "starling.db"))
+	s, err := sqlite.Open(context.Background(), filepath.Join(dir, "starling.db"), storetest.KEK())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +127,7 @@ func TestOnlyTheOwnerReadsTheFiles(t *testing.T) {
 
 func TestAbandonedUploadsAreDropped(t *testing.T) {
 	ctx, path := context.Background(), filepath.Join(t.TempDir(), "starling.db")
-	s, err := sqlite.Open(ctx, path)
+	s, err := sqlite.Open(ctx, path, storetest.KEK())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +150,7 @@ func TestAbandonedUploadsAreDropped(t *testing.T) {
 	if err := s.Die(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := sqlite.Open(ctx, path)
+	again, err := sqlite.Open(ctx, path, storetest.KEK())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +184,7 @@ func TestNothingAcknowledgedIsLostByAKill(t *testing.T) {
 			t.Fatalf("child says %q", lines.Text())
 		}
 		if said == 40 {
-			if _, err := sqlite.Open(ctx, filepath.Join(dir, "starling.db")); !errors.Is(err, sqlite.ErrLocked) {
+			if _, err := sqlite.Open(ctx, filepath.Join(dir, "starling.db"), storetest.KEK()); !errors.Is(err, sqlite.ErrLocked) {
 				t.Errorf("opened while the child has it: %v", err)
 			}
 			if err := child.Process.Kill(); err != nil {
@@ -196,7 +197,7 @@ func TestNothingAcknowledgedIsLostByAKill(t *testing.T) {
 		t.Fatalf("the child stopped by itself after %d steps", said)
 	}
 
-	s, err := sqlite.Open(ctx, filepath.Join(dir, "starling.db"))
+	s, err := sqlite.Open(ctx, filepath.Join(dir, "starling.db"), storetest.KEK())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +238,7 @@ func TestMain(m *testing.M) {
 // commitForever is the life of the child process, until it is killed.
 func commitForever(dir string) error {
 	ctx := context.Background()
-	s, err := sqlite.Open(ctx, filepath.Join(dir, "starling.db"))
+	s, err := sqlite.Open(ctx, filepath.Join(dir, "starling.db"), storetest.KEK())
 	if err != nil {
 		return err
 	}

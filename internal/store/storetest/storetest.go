@@ -8,24 +8,49 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"reflect"
 	"testing"
 	"time"
 
 	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/internal/secret"
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/lorawan"
 	"github.com/starling-fuota/starling/lorawan/region"
 )
 
-// Open opens the store at a place, a directory that belongs to the test, and closes
+// OpenWith opens the store at a place, a directory that belongs to the test, and closes
 // it when the test ends. Opened again, the same place holds the same data.
+type OpenWith func(t *testing.T, place string, kek secret.KEK) store.Store
+
+// Open is OpenWith a KEK that is always the same.
 type Open func(t *testing.T, place string) store.Store
 
+// KEK returns a key-encryption key for tests: the same every time.
+func KEK() secret.KEK {
+	kek, err := secret.FromEnvironment("test:" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("test"), 8)))
+	if err != nil {
+		panic(err) // the line above is wrong
+	}
+	return kek
+}
+
 // Run runs the whole suite, each test at a place of its own.
-func Run(t *testing.T, open Open) {
+func Run(t *testing.T, openWith OpenWith) {
+	for name, test := range map[string]func(*testing.T, OpenWith){
+		"ARotationMayCrashBetweenTwoKeys":       rotation,
+		"SecretsNeedTheKEKTheyWereSealedWith":   anotherKEK,
+		"ReplicasReadWhileDataKeysAreRewrapped": rotationBesideReaders,
+		"WhatIsRolledBackSealsNothingLater":     rolledBackDataKey,
+		"OneDataKeyIsMadeForManyWritersAtOnce":  manyFirstWriters,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, openWith) })
+	}
+	open := func(t *testing.T, place string) store.Store { return openWith(t, place, KEK()) }
 	for _, tc := range []struct {
 		name string
 		test func(*testing.T, Open)
@@ -39,6 +64,7 @@ func Run(t *testing.T, open Open) {
 		{"AnUnknownFieldIsRefusedWithTheKnownOnes", unknownFields},
 		{"ACursorIsOfOneListOnly", oddCursors},
 		{"PagesGoOnWhileOthersWrite", pagesOverChanges},
+		{"SecretsComeBackAsTheyWere", secretsComeBack},
 		{"WhatMustBeUniqueIs", uniqueness},
 		{"UpdateRefusesAStaleRevision", staleUpdates},
 		{"ArchivedObjectsLeaveTheListsOnly", archiving},

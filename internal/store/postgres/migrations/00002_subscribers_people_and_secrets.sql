@@ -224,3 +224,12 @@ CREATE TABLE claim (
     PRIMARY KEY (subscriber_id, user_id, key)
 );
 CREATE INDEX claim_at ON claim (at);
+
+-- What is left to do in Go before the database is used, and how far it is: secrets were in clear.
+CREATE TABLE upkeep (
+    task     TEXT COLLATE "C" PRIMARY KEY,
+    position TEXT COLLATE "C" NOT NULL
+);
+INSERT INTO upkeep (task, position) SELECT 'seal device', '' WHERE EXISTS (SELECT 1 FROM device WHERE octet_length(root_key) > 0);
+INSERT INTO upkeep (task, position) SELECT 'seal multicast_group', '' WHERE EXISTS (SELECT 1 FROM multicast_group WHERE octet_length(mc_key) > 0);
+INSERT INTO upkeep (task, position) SELECT 'seal smart_delta_key', '' WHERE EXISTS (SELECT 1 FROM smart_delta_key WHERE octet_length(private_key) > 0);

@@ -240,3 +240,13 @@ CREATE TABLE claim (
     PRIMARY KEY (subscriber_id, user_id, key)
 ) STRICT;
 CREATE INDEX claim_at ON claim (at);
+
+-- What is left to do in Go before the database is used, and how far it is: secrets were in clear.
+CREATE TABLE upkeep (
+    task     TEXT PRIMARY KEY,
+    position TEXT NOT NULL
+) STRICT;
+INSERT INTO upkeep (task, position) SELECT 'seal device', '' WHERE EXISTS (SELECT 1 FROM device WHERE length(root_key) > 0);
+INSERT INTO upkeep (task, position) SELECT 'seal multicast_group', '' WHERE EXISTS (SELECT 1 FROM multicast_group WHERE length(mc_key) > 0);
+INSERT INTO upkeep (task, position) SELECT 'seal smart_delta_key', '' WHERE EXISTS (SELECT 1 FROM smart_delta_key WHERE length(private_key) > 0);
+INSERT INTO upkeep (task, position) SELECT 'purge', '' WHERE EXISTS (SELECT 1 FROM upkeep);
