@@ -18,6 +18,7 @@ type Store interface {
 	Audits
 	Histories
 	Usages
+	Claims
 	Secrets
 
 	// Tx runs f in one transaction and commits if it returns nil. Inside f only the

@@ -64,6 +64,8 @@ func Run(t *testing.T, openWith OpenWith) {
 		{"AnUnknownFieldIsRefusedWithTheKnownOnes", unknownFields},
 		{"ACursorIsOfOneListOnly", oddCursors},
 		{"PagesGoOnWhileOthersWrite", pagesOverChanges},
+		{"AClaimIsMadeOnce", claims},
+		{"ClaimsAreForgotten", forgottenClaims},
 		{"SecretsComeBackAsTheyWere", secretsComeBack},
 		{"WhatMustBeUniqueIs", uniqueness},
 		{"UpdateRefusesAStaleRevision", staleUpdates},
