@@ -21,8 +21,8 @@ type kind[R, T any, K comparable] struct {
 	load        func(T) R
 	object      func(*R) *T
 	archived    func(*R) *bool
-	settle      func(*row[R])   // looks at several columns at once; may be nil
-	excused     func(*R) string // name of a mandatory column that a row does without; may be nil
+	settle      func(*row[R])        // looks at several columns at once; may be nil
+	excused     func(*row[R]) string // name of a mandatory column that a row does without; may be nil
 }
 
 func itself[T any](obj T) T    { return obj }
@@ -43,8 +43,8 @@ var setKind = kind[fleet.DeviceSet, fleet.DeviceSet, string]{
 	load:     itself[fleet.DeviceSet],
 	object:   pointer[fleet.DeviceSet],
 	archived: func(s *fleet.DeviceSet) *bool { return &s.Archived },
-	excused: func(s *fleet.DeviceSet) string {
-		if s.Filter != nil {
+	excused: func(r *row[fleet.DeviceSet]) string {
+		if r.in.Filter != nil || r.failedAt("filter") {
 			return "devices"
 		}
 		return ""

@@ -122,7 +122,7 @@ func (e *engine[R, T, K]) decide(r *row[R]) {
 	}
 	excused := ""
 	if e.kind.excused != nil {
-		excused = e.kind.excused(&r.in)
+		excused = e.kind.excused(r)
 	}
 	for i := range e.kind.columns {
 		c := &e.kind.columns[i]

@@ -193,9 +193,9 @@ func randomServer(rng *rand.Rand) *server {
 		p := fleet.DeviceProfile{Name: name, Description: randomText(rng, true), ProducerID: "p" + randomText(rng, false), ModuleID: name, HWRevision: uint8(i),
 			HWVersion: rng.Uint32(), TimeTolerance: time.Duration(rng.IntN(100)) * time.Second, DefaultUplinkPeriod: time.Duration(rng.IntN(9999)) * time.Second,
 			MCUType: randomText(rng, false), Library: fleet.Library(rng.IntN(3)), SmartDeltaKeyID: randomText(rng, false),
-			Packages: fleet.Packages{ClockSync: lorawan.Version(rng.IntN(3)), McSetup: lorawan.Version(rng.IntN(3)), Fragmentation: 2, FirmwareMgmt: 1, MultiPackage: 1},
-			Ports:    fleet.Ports{ClockSync: uint8(rng.IntN(2) * 10), McSetup: 11, Fragmentation: 12, FirmwareMgmt: uint8(rng.IntN(2) * 13)},
-			Decoder:  fleet.Decoder{MaxNbFrag: uint16(rng.IntN(16384)), MinFragSize: uint8(rng.IntN(10)), MaxFragSize: 255, FragSizeMultiple: uint8(rng.IntN(9)), MaxLost: uint16(rng.IntN(1 << 16))},
+			Packages:    fleet.Packages{ClockSync: lorawan.Version(rng.IntN(3)), McSetup: lorawan.Version(rng.IntN(3)), Fragmentation: 2, FirmwareMgmt: 1, MultiPackage: 1},
+			Ports:       fleet.Ports{ClockSync: uint8(rng.IntN(2) * 10), McSetup: 11, Fragmentation: 12, FirmwareMgmt: uint8(rng.IntN(2) * 13)},
+			Decoder:     fleet.Decoder{MaxNbFrag: uint16(rng.IntN(16384)), MinFragSize: uint8(rng.IntN(10)), MaxFragSize: 255, FragSizeMultiple: uint8(rng.IntN(9)), MaxLost: uint16(rng.IntN(1 << 16))},
 			StatusStyle: fleet.StatusStyle(rng.IntN(5)), RebootsItself: rng.IntN(2) == 0, FirmwareDialect: fleet.FirmwareDialect(rng.IntN(2)), MaxGroups: uint8(rng.IntN(5)), Revision: 1}
 		p.Descriptor, _ = fleet.ParseDescriptorTemplate([]string{"", "version-be", "00000000", "size-le"}[rng.IntN(4)])
 		s.kinds.objects[p.Triplet()] = p
