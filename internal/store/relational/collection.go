@@ -43,8 +43,10 @@ type kind[T any, K comparable] struct {
 	loaded func(context.Context, Dialect, Querier, []*T) error // after reading
 }
 
-// special adds a filter to a condition.
-type special func(ctx context.Context, d DB, cond condition, value string) (condition, error)
+// special adds a filter to a condition. match adds those of a query of the same kind.
+type special func(ctx context.Context, d DB, cond condition, value string, match matcher) (condition, error)
+
+type matcher func(context.Context, condition, store.Query) (condition, error)
 
 // common gives access to what every object has.
 type common struct {
@@ -178,11 +180,11 @@ func (k *kind[T, K]) written() []string {
 }
 
 // own returns the condition, beginning with AND, that an object is one that this view sees.
-func (c collection[T, K]) own() (string, []any) {
-	if c.subscriber == "" {
+func (d DB) own() (string, []any) {
+	if d.subscriber == "" {
 		return "", nil
 	}
-	return " AND subscriber_id = ?", []any{c.subscriber}
+	return " AND subscriber_id = ?", []any{d.subscriber}
 }
 
 // values returns the values of all columns but id and subscriber_id, which stay as they are, and the sealed ones.

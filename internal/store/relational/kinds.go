@@ -2,6 +2,8 @@ package relational
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/starling-fuota/starling/fleet"
@@ -142,13 +144,32 @@ var setKind = byID(kind[fleet.DeviceSet, string]{
 })
 
 // lists adds the condition that a set lists a device.
-func lists(_ context.Context, _ DB, cond condition, dev string) (condition, error) {
+func lists(_ context.Context, _ DB, cond condition, dev string, _ matcher) (condition, error) {
 	return cond.and("id IN (SELECT set_id FROM device_set_member WHERE dev_eui = ?)", euiOrNone(dev)), nil
 }
 
-// inSet adds the condition that a device is a member of a set.
-func inSet(_ context.Context, _ DB, cond condition, set string) (condition, error) {
-	return cond.and("id IN (SELECT dev_eui FROM device_set_member WHERE set_id = ?)", set), nil
+// inSet adds the condition that a device is a member of a set, listed by it or found by its filter.
+// A set that this view does not see has no members.
+func inSet(ctx context.Context, d DB, cond condition, id string, match matcher) (condition, error) {
+	var set fleet.DeviceSet
+	own, scope := d.own()
+	err := one(ctx, d.Reader, []any{document{&set}}, "SELECT doc FROM device_set WHERE id = ?"+own, append([]any{id}, scope...)...)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return cond.and("FALSE"), nil
+	case err != nil:
+		return cond, err
+	case set.Filter == nil:
+		return cond.and("id IN (SELECT dev_eui FROM device_set_member WHERE set_id = ?)", id), nil
+	}
+	q := store.QueryOf(*set.Filter)
+	if err := q.Check(store.KindDevice); err != nil {
+		return cond, err
+	}
+	if _, nested := q.Where[store.ByDeviceSet]; nested {
+		return cond, fmt.Errorf("a set whose filter names a set: %w", store.ErrQuery)
+	}
+	return match(ctx, cond, q)
 }
 
 // saveMembers replaces the members of a set.

@@ -36,6 +36,15 @@ func (c collection[T, K]) selection(ctx context.Context, q store.Query) (conditi
 	if _, said := q.Where[store.ByArchived]; !q.Archived && !said {
 		cond = cond.and("archived = FALSE")
 	}
+	cond, err := c.match(ctx, cond, q)
+	if err == nil && cond.sql == "" {
+		cond.sql = "TRUE"
+	}
+	return cond, err
+}
+
+// match adds the text and the fields that q asks for.
+func (c collection[T, K]) match(ctx context.Context, cond condition, q store.Query) (condition, error) {
 	if q.Text != "" {
 		if err := checkText(q.Text); err != nil {
 			return cond, fmt.Errorf("%w: text %q %w", store.ErrQuery, q.Text, err)
@@ -45,15 +54,14 @@ func (c collection[T, K]) selection(ctx context.Context, q store.Query) (conditi
 	for _, field := range slices.Sorted(maps.Keys(q.Where)) {
 		value := q.Where[field]
 		err := checkText(value)
-		if err == nil {
+		if err != nil {
+			err = fmt.Errorf("%w: %w", store.ErrQuery, err)
+		} else {
 			cond, err = c.filter(ctx, cond, field, value)
 		}
 		if err != nil {
-			return cond, fmt.Errorf("%ss by %s %q: %w: %w", c.name, field, value, store.ErrQuery, err)
+			return cond, fmt.Errorf("%ss by %s %q: %w", c.name, field, value, err)
 		}
-	}
-	if cond.sql == "" {
-		cond.sql = "TRUE"
 	}
 	return cond, nil
 }
@@ -61,7 +69,7 @@ func (c collection[T, K]) selection(ctx context.Context, q store.Query) (conditi
 // filter adds the condition that a field has a value.
 func (c collection[T, K]) filter(ctx context.Context, cond condition, field store.Field, value string) (condition, error) {
 	if special := c.special[field]; special != nil {
-		return special(ctx, c.DB, cond, value)
+		return special(ctx, c.DB, cond, value, c.match)
 	}
 	info, _ := store.FieldOf(c.kind.kind, field)
 	column := c.column(field)
@@ -73,7 +81,7 @@ func (c collection[T, K]) filter(ctx context.Context, cond condition, field stor
 	case store.BoolField:
 		b, err := strconv.ParseBool(value)
 		if err != nil {
-			return cond, fmt.Errorf("is neither true nor false")
+			return cond, fmt.Errorf("is neither true nor false: %w", store.ErrQuery)
 		}
 		if b {
 			return cond.and(column + " = TRUE"), nil
@@ -129,7 +137,7 @@ func parseNumber(s string) (from, to int64, err error) {
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
-		return 0, 0, fmt.Errorf("is no whole number: give one, or a range such as 1..5")
+		return 0, 0, fmt.Errorf("is no whole number: give one, or a range such as 1..5: %w", store.ErrQuery)
 	}
 	return n, n, nil
 }
@@ -144,7 +152,7 @@ func parseTime(s string) (from, to int64, err error) {
 	}
 	t, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil {
-		return 0, 0, fmt.Errorf("is no time: give a date such as 2026-03-01, a time such as 2026-03-01T12:00:00Z, or a range such as 2026-03-01..2026-03-31")
+		return 0, 0, fmt.Errorf("is no time: give a date such as 2026-03-01, a time such as 2026-03-01T12:00:00Z, or a range such as 2026-03-01..2026-03-31: %w", store.ErrQuery)
 	}
 	return t.UnixMicro(), t.UnixMicro(), nil
 }

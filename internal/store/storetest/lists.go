@@ -439,3 +439,68 @@ func pagesOverChanges(t *testing.T, open Open) {
 		t.Error("fields of an unknown kind")
 	}
 }
+
+// filterSets asks for the members of sets in the two ways there are.
+func filterSets(t *testing.T, open Open) {
+	ctx, s := context.Background(), open(t, t.TempDir())
+	for n := range 30 {
+		d := testDevice(n)
+		d.Tag = pick(n, "north", "south", "")
+		d.Band = pick(n, region.EU868, region.US915)
+		d.Name = fmt.Sprintf("Meter %02d", n)
+		d.Archived = n == 4
+		must(t, s.Within(pick(n/10, "a", "a", "b")).Devices().Create(ctx, &d))
+	}
+	a := s.Within("a")
+	for i, tc := range []struct {
+		filter  *fleet.DeviceFilter
+		devices []int
+		members []int // of subscriber a
+	}{
+		{nil, []int{9, 4, 3}, []int{9, 4, 3}}, // in the order of the list, archived or not
+		{nil, nil, nil},
+		{&fleet.DeviceFilter{Where: map[string]string{"tag": "south"}}, nil, []int{1, 7, 10, 13, 16, 19}},
+		{&fleet.DeviceFilter{Where: map[string]string{"tag": "south", "band": "EU868"}}, nil, []int{10, 16}},
+		{&fleet.DeviceFilter{Text: "mETER 1", Where: map[string]string{"tag": "north"}}, nil, []int{12, 15, 18}},
+		{&fleet.DeviceFilter{Text: "nothing"}, nil, nil},
+	} {
+		set := fleet.DeviceSet{ID: fmt.Sprint(i), Name: "s", Filter: tc.filter}
+		for _, n := range tc.devices {
+			set.Devices = append(set.Devices, devEUI(1, n))
+		}
+		must(t, a.DeviceSets().Create(ctx, &set))
+		var expected []lorawan.EUI64
+		for _, n := range tc.members {
+			expected = append(expected, devEUI(1, n))
+		}
+		stored := find(t, a.DeviceSets(), set.ID)
+		got, err := store.Members(ctx, s, stored) // of the set's subscriber, even when all are seen
+		must(t, err)
+		if !slices.Equal(got, expected) {
+			t.Errorf("set %d has %v, want %v", i, got, expected)
+		}
+		q := store.Query{Archived: tc.filter == nil, Limit: 2, Where: map[store.Field]string{store.ByDeviceSet: set.ID}}
+		var listed []lorawan.EUI64
+		for {
+			page, err := a.Devices().List(ctx, q)
+			must(t, err)
+			for _, d := range page.Items {
+				listed = append(listed, d.DevEUI)
+			}
+			if q.After = page.Next; q.After == "" {
+				break
+			}
+		}
+		slices.SortFunc(expected, lorawan.EUI64.Compare)
+		if n, err := a.Devices().Count(ctx, q); err != nil || n != len(expected) || !slices.Equal(listed, expected) {
+			t.Errorf("set %d lists %v, counts %d, %v", i, listed, n, err)
+		}
+		if n, err := s.Within("b").Devices().Count(ctx, q); err != nil || n != 0 {
+			t.Errorf("another subscriber sees %d members of set %d, %v", n, i, err)
+		}
+	}
+	odd := fleet.DeviceSet{ID: "odd", Filter: &fleet.DeviceFilter{Where: map[string]string{"device_set": "odd"}}}
+	must(t, a.DeviceSets().Create(ctx, &odd))
+	_, err := a.Devices().List(ctx, store.Query{Where: map[store.Field]string{store.ByDeviceSet: "odd"}})
+	want(t, err, store.ErrQuery)
+}

@@ -67,6 +67,7 @@ func Run(t *testing.T, openWith OpenWith) {
 		{"AClaimIsMadeOnce", claims},
 		{"ClaimsAreForgotten", forgottenClaims},
 		{"SecretsComeBackAsTheyWere", secretsComeBack},
+		{"ASetWithAFilterHasTheDevicesThatMatch", filterSets},
 		{"WhatMustBeUniqueIs", uniqueness},
 		{"UpdateRefusesAStaleRevision", staleUpdates},
 		{"ArchivedObjectsLeaveTheListsOnly", archiving},
