@@ -103,9 +103,12 @@ func (s *Service) CancelJob(ctx context.Context, id string) (job store.Job, err 
 }
 
 // Work does jobs until ctx ends, one after the other: they are side work, and the server's
-// time belongs to campaigns. Several processes may work on one store.
+// time belongs to campaigns. It starts those that come with the time itself, such as monthly
+// reports. Several processes may work on one store.
 func (s *Service) Work(ctx context.Context, log *slog.Logger) {
+	var housework time.Time
 	for {
+		housework = s.keepHouse(ctx, log, housework)
 		busy, err := s.workOnce(ctx)
 		if err != nil && ctx.Err() == nil {
 			log.Error("job", "error", err)
