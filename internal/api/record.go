@@ -21,6 +21,7 @@ import (
 func (a *api) records() {
 	a.audit()
 	a.jobs()
+	a.reports()
 	a.keys()
 	a.history()
 	a.secrets()

@@ -32,6 +32,7 @@ type Config struct {
 	Claims     store.Claims     // what remembers requests with an Idempotency-Key; nil: they are refused
 	Now        func() time.Time // for claims; nil: time.Now
 	OIDC       *identity.OIDC   // nil: people log in by password only
+	Metrics    http.Handler     // what /metrics answers; nil: there are none
 	TrustProxy bool             // a proxy stands before the server, and its X-Forwarded headers are true
 
 	// Poll is how often event streams look for news; 0: half a second. It bounds how
@@ -76,7 +77,7 @@ func Handler(cfg Config) (http.Handler, *http.ServeMux) {
 	a.records()
 	a.describe()
 
-	mux.HandleFunc("GET /healthz", a.health)
+	a.watching(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { a.noRoute(mux, w, r) })
 	return a.observe(a.guard(mux)), mux
 }
