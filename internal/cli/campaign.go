@@ -40,9 +40,9 @@ type Campaign struct {
 }
 
 func (*Campaign) noun() *noun {
-	return &noun{path: "campaigns", filters: "name, id, type, status", guarded: true,
+	return &noun{path: "campaigns", fields: "archived, created_at, ended, file_id, id, last_changed, name, paused, started, status, type, updated_at", guarded: true,
 		columns: columns{"id", "name", "type", "status", "paused", "created", "started", "ended"},
-		wide:    append(columns{"file_id", "device_sets", "regions", "max_duration_s", "success_threshold", "description"}, stamps...)}
+		wide:    columns{"file_id", "device_sets", "regions", "max_duration_s", "success_threshold", "description", "archived", "revision", "last_changed"}}
 }
 
 // AfterApply tells the orders what they order.

@@ -26,7 +26,7 @@ type File struct {
 }
 
 func (*File) noun() *noun {
-	return &noun{path: "files", filters: "name, id, type, profile_id",
+	return &noun{path: "files", fields: "archived, created_at, id, name, profile_id, size, type, updated_at, uploaded_at, version",
 		columns: columns{"id", "name", "type", "version", "base_version", "size", "profile_id", "uploaded_at"},
 		wide:    append(columns{"sha256", "descriptor", "library", "smart_delta_key_id", "description"}, stamps...)}
 }
@@ -148,6 +148,11 @@ func (d *download) Run(ctx context.Context, c *Client, std *Streams) error {
 
 // keep writes the answer to a request into a new file, or to standard output if there is none.
 func (c *Client) keep(req *http.Request, file string, std *Streams) error {
+	return c.keepAs(req, file, 0o644, std)
+}
+
+// keepAs is keep with the mode of the new file.
+func (c *Client) keepAs(req *http.Request, file string, mode os.FileMode, std *Streams) error {
 	res, err := c.send(req)
 	if err != nil {
 		return err
@@ -157,5 +162,5 @@ func (c *Client) keep(req *http.Request, file string, std *Streams) error {
 		_, err := io.Copy(std.Out, res.Body)
 		return err
 	}
-	return save(file, 0o644, res.Body)
+	return save(file, mode, res.Body)
 }

@@ -51,7 +51,7 @@ func TestListsSayWhatTheyCanShow(t *testing.T) {
 	configFile(t, "")
 	w := &world{T: t}
 	help := strings.Join(strings.Fields(w.bare(0, "device", "list", "--help").out), " ")
-	for _, want := range []string{"Filters (-f field=value", "device_set", "Columns: dev_eui, name", "-o wide adds band", "--sort"} {
+	for _, want := range []string{"Filters (-f field=value", "Only filters: device_set", "Columns: dev_eui, name", "-o wide adds band", "--sort"} {
 		if !strings.Contains(help, want) {
 			t.Errorf("no %q in %s", want, help)
 		}

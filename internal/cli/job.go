@@ -18,7 +18,7 @@ type Job struct {
 }
 
 func (*Job) noun() *noun {
-	return &noun{path: "jobs", filters: "kind, state",
+	return &noun{path: "jobs", fields: "archived, created_at, due_at, id, kind, name, state, subscriber_id, updated_at",
 		columns: columns{"id", "kind", "state", "progress", "total", "created_at", "started_at", "ended_at"},
 		wide:    columns{"error", "attempts", "due_at", "result"}}
 }

@@ -17,7 +17,8 @@ type noun struct {
 	path    string // in the API
 	columns columns
 	wide    columns // that -o wide adds
-	filters string  // for people; "": none
+	fields  string  // to look for and to sort by; "": none
+	only    string  // fields only to look for; "": none
 	guarded bool    // changes need If-Match
 }
 
@@ -38,8 +39,11 @@ func describe(node *kong.Node) {
 // help says what "list" can show and look for.
 func (n *noun) help() string {
 	var parts []string
-	if n.filters != "" {
-		parts = append(parts, "Filters (-f field=value, repeated: all must hold): "+n.filters+".")
+	if n.fields != "" {
+		parts = append(parts, "Filters (-f field=value, repeated: all must hold; numbers and times can be ranges, from..to) and order (--sort): "+n.fields+".")
+	}
+	if n.only != "" {
+		parts = append(parts, "Only filters: "+n.only+".")
 	}
 	parts = append(parts, "Columns: "+strings.Join(n.columns, ", ")+".")
 	if len(n.wide) > 0 {
@@ -52,7 +56,7 @@ func (n *noun) help() string {
 type List struct {
 	Text     string            `short:"q" name:"search" placeholder:"TEXT" help:"Part of the name, tag or identifier."`
 	Filter   map[string]string `short:"f" mapsep:"," placeholder:"FIELD=VALUE" help:"Fields that must have a value, such as tag=canary."`
-	Sort     string            `placeholder:"FIELDS" help:"Fields to sort by, such as -created_at,name; with a minus, the greatest first."`
+	Sort     string            `placeholder:"FIELDS" help:"Fields to sort by, such as --sort=-created_at,name; with a minus, the greatest first."`
 	Archived bool              `help:"Archived ones too."`
 	Limit    int               `help:"At most this many; 0: all." default:"0"`
 }

@@ -25,7 +25,7 @@ type Device struct {
 	Update  Update[deviceFields] `cmd:"" help:"Change a device."`
 	Archive Archive              `cmd:"" help:"Take devices out of the lists."`
 	Import  importTable          `cmd:"" help:"Create and change devices as a table says."`
-	Export  exportTable          `cmd:"" help:"Write all devices as a table, without keys."`
+	Export  exportTable          `cmd:"" help:"Write all devices as a table."`
 	Bulk    Bulk[deviceFields]   `cmd:"" help:"Archive, restore or change many devices."`
 	Keys    revealKeys           `cmd:"" help:"Reveal the keys of a device."`
 
@@ -33,7 +33,7 @@ type Device struct {
 }
 
 func (*Device) noun() *noun {
-	return &noun{path: "devices", filters: "name, tag, profile_id, device_set, firmware",
+	return &noun{path: "devices", fields: "archived, band, classes, created_at, dev_eui, firmware, firmware_changed, lorawan_version, name, profile_id, tag, updated_at", only: "device_set",
 		columns: columns{"dev_eui", "name", "tag", "profile_id", "classes", "firmware", "firmware_changed"},
 		wide:    append(columns{"band", "lorawan_version", "root_key_set", "packages"}, stamps...)}
 }
@@ -81,7 +81,7 @@ type Set struct {
 }
 
 func (*Set) noun() *noun {
-	return &noun{path: "device-sets", filters: "name, id, device",
+	return &noun{path: "device-sets", fields: "archived, created_at, id, name, updated_at", only: "device",
 		columns: columns{"id", "name", "device_count", "description"},
 		wide:    stamps}
 }
@@ -122,13 +122,13 @@ type Group struct {
 	Update  Update[groupFields] `cmd:"" help:"Change a multicast group."`
 	Archive Archive             `cmd:"" help:"Take multicast groups out of the lists."`
 	Import  importTable         `cmd:"" help:"Create and change multicast groups as a table says."`
-	Export  exportTable         `cmd:"" help:"Write all multicast groups as a table, without keys."`
+	Export  exportTable         `cmd:"" help:"Write all multicast groups as a table."`
 	Bulk    Bulk[groupFields]   `cmd:"" help:"Archive, restore or change many multicast groups."`
 	Keys    revealKeys          `cmd:"" help:"Reveal the key of a multicast group."`
 }
 
 func (*Group) noun() *noun {
-	return &noun{path: "multicast-groups", filters: "name, tag, band, mc_addr",
+	return &noun{path: "multicast-groups", fields: "archived, band, created_at, data_rate, dev_eui, frequency, mc_addr, name, session_class, tag, updated_at",
 		columns: columns{"dev_eui", "name", "mc_addr", "band", "session_class", "frequency", "data_rate", "redundancy", "f_cnt_down"},
 		wide:    append(columns{"tag", "ping_slot_periodicity_s", "dwell_time", "mc_key_set"}, stamps...)}
 }
@@ -166,7 +166,7 @@ type Region struct {
 }
 
 func (*Region) noun() *noun {
-	return &noun{path: "regions", filters: "name, id",
+	return &noun{path: "regions", fields: "archived, created_at, id, name, updated_at",
 		columns: columns{"id", "name", "groups", "description"},
 		wide:    stamps}
 }
@@ -191,7 +191,7 @@ type Profile struct {
 }
 
 func (*Profile) noun() *noun {
-	return &noun{path: "device-profiles", filters: "name, id, producer_id, module_id",
+	return &noun{path: "device-profiles", fields: "archived, created_at, hw_revision, id, mcu_type, module_id, name, producer_id, updated_at",
 		columns: columns{"id", "name", "producer_id", "module_id", "hw_revision", "default_uplink_period_s", "library"},
 		wide:    append(columns{"hw_version", "mcu_type", "time_tolerance_s", "packages", "ports", "decoder", "status_style", "firmware_dialect", "max_groups", "smart_delta_key_id"}, stamps...)}
 }
@@ -233,7 +233,7 @@ type Key struct {
 }
 
 func (*Key) noun() *noun {
-	return &noun{path: "smart-delta-keys", filters: "name, id",
+	return &noun{path: "smart-delta-keys", fields: "archived, created_at, id, name, updated_at",
 		columns: columns{"id", "name", "public_key", "description"},
 		wide:    stamps}
 }

@@ -18,12 +18,13 @@ type User struct {
 	Update   Update[userFields] `cmd:"" help:"Change a user."`
 	Archive  Archive            `cmd:"" help:"Keep users from logging in, and refuse their tokens."`
 	Password setPassword        `cmd:"" help:"Set a password."`
+	Export   exportList         `cmd:"" help:"Write all users as a table, without passwords."`
 }
 
 func (*User) noun() *noun {
-	return &noun{path: "users", filters: "login, name, role",
+	return &noun{path: "users", fields: "archived, created_at, id, login, name, role, subscriber_id, updated_at", only: "oidc_subject",
 		columns: columns{"id", "login", "name", "role", "subscriber_id", "last_login"},
-		wide:    append(columns{"oidc_subject"}, stamps...)}
+		wide:    append(columns{"oidc_subject", "password_set"}, stamps...)}
 }
 
 type userFields struct {
@@ -120,15 +121,15 @@ type Token struct {
 }
 
 func (*Token) noun() *noun {
-	return &noun{path: "tokens", filters: "name, user_id, kind",
+	return &noun{path: "tokens", fields: "archived, created_at, expires_at, id, kind, name, subscriber_id, updated_at, user_id",
 		columns: columns{"id", "name", "kind", "user_id", "scopes", "expires_at", "last_used"},
 		wide:    append(columns{"subscriber_id"}, stamps...)}
 }
 
 type createToken struct {
-	Name        string     `placeholder:"TEXT" help:"What it is for."`
+	Name        string     `required:"" placeholder:"TEXT" help:"What it is for."`
 	Scope       []string   `placeholder:"PERMISSION" complete:"permissions" help:"What it may do, such as fleet:read; none: all that you may."`
-	Expires     *time.Time `placeholder:"TIME" xor:"expiry" help:"When it ends, such as 2027-01-01T00:00:00Z; none: as the server says."`
+	Expires     *time.Time `placeholder:"TIME" xor:"expiry" help:"When it ends, such as 2027-01-01T00:00:00Z; none: never."`
 	ExpiresIn   *seconds   `placeholder:"TIME" xor:"expiry" help:"After which time it ends, such as 720h."`
 	IntoContext string     `placeholder:"NAME" complete:"contexts" help:"Keep it in this context, which is made if it is not there, instead of writing it."`
 	DryRun      bool       `help:"Show what would be sent, and send nothing."`

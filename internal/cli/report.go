@@ -15,7 +15,7 @@ type Report struct {
 }
 
 func (*Report) noun() *noun {
-	return &noun{path: "reports", filters: "kind, month",
+	return &noun{path: "reports", fields: "archived, created_at, id, kind, month, name, subscriber_id, updated_at",
 		columns: columns{"id", "kind", "month", "subscriber_id", "created_at"},
 		wide:    columns{"archived", "revision", "updated_at"}}
 }

@@ -45,4 +45,4 @@ func (f *firmwareHistory) Run(ctx context.Context, c *Client, n *noun, std *Stre
 }
 
 // firmwareColumns are those of a device's firmware history.
-var firmwareColumns = columns{"at", "firmware", "source", "campaign_id"}
+var firmwareColumns = columns{"at", "firmware", "campaign_id"}

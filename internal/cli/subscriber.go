@@ -10,10 +10,11 @@ type Subscriber struct {
 	Create  Create[newSubscriber]    `cmd:"" help:"Create a subscriber."`
 	Update  Update[subscriberFields] `cmd:"" help:"Change a subscriber."`
 	Archive Archive                  `cmd:"" help:"Take subscribers out of the lists."`
+	Export  exportList               `cmd:"" help:"Write all subscribers as a table."`
 }
 
 func (*Subscriber) noun() *noun {
-	return &noun{path: "subscribers", filters: "name, id",
+	return &noun{path: "subscribers", fields: "archived, created_at, id, name, updated_at",
 		columns: columns{"id", "name", "quota", "description"},
 		wide:    append(columns{"defaults", "version_max_age_s", "network_url", "as_id", "as_key_set"}, stamps...)}
 }

@@ -182,15 +182,25 @@ func without(raw json.RawMessage, field string) (json.RawMessage, error) {
 type exportTable struct {
 	To     string `arg:"" optional:"" complete:"file" help:"File to write, which must not exist; none: standard output."`
 	Format string `default:"friendly" enum:"friendly,reference" help:"Form of the table: ${enum}."`
+	Keys   bool   `help:"Keys in clear too. It needs the permission keys:reveal, and the audit log keeps who did it."`
+	Yes    bool   `help:"With --keys: do it without being asked."`
 }
 
 // Run writes the table as it comes.
 func (e *exportTable) Run(ctx context.Context, c *Client, n *noun, std *Streams) error {
-	req, err := c.request(ctx, http.MethodGet, url.Values{"format": {e.Format}}, nil, n.path, "export")
+	query, mode := url.Values{"format": {e.Format}}, os.FileMode(0o644)
+	if e.Keys {
+		if err := std.confirm(ctx, "write keys in clear", e.Yes); err != nil {
+			return err
+		}
+		query.Set("keys", "true")
+		mode = 0o600 // for its owner alone
+	}
+	req, err := c.request(ctx, http.MethodGet, query, nil, n.path, "export")
 	if err != nil {
 		return err
 	}
-	return c.keep(req, e.To, std)
+	return c.keepAs(req, e.To, mode, std)
 }
 
 // exportList is "export" of nouns that have one form of table.
