@@ -34,6 +34,7 @@ type Engine struct {
 	byDevice  map[lorawan.EUI64]*run
 	byGroup   map[lorawan.EUI64]*run
 	traits    map[lorawan.EUI64]knownDevice // of devices outside campaigns, as far as needed
+	polled    map[lorawan.EUI64]time.Time   // when devices outside campaigns were asked for their version
 	more      bool                          // further events of the same round are at hand
 	publisher func(Progress)
 	meter     Meter
@@ -88,6 +89,7 @@ func New(cfg Config) *Engine {
 		store: cfg.Store, adapter: cfg.Adapter, source: cfg.Source, log: cfg.Log,
 		requests: make(chan request, 16), done: make(chan struct{}), publisher: publish,
 		byDevice: map[lorawan.EUI64]*run{}, byGroup: map[lorawan.EUI64]*run{}, traits: map[lorawan.EUI64]knownDevice{},
+		polled: map[lorawan.EUI64]time.Time{},
 	}
 }
 

@@ -32,7 +32,7 @@ func (e *Engine) HandleUplink(ctx context.Context, up network.Event) error {
 	seen := firmwareSeen(dev, up, commands)
 	r := e.byDevice[up.DevEUI]
 	if r == nil {
-		return e.noteFirmware(ctx, seen)
+		return e.handleOutside(ctx, dev, up, seen)
 	}
 	heard := campaign.Heard{DevEUI: up.DevEUI, At: up.Time, FCnt: up.FCnt, FPort: up.FPort, Commands: commands}
 	if err := e.step(r, heard, also{firmware: seen}); err != nil {
@@ -60,7 +60,9 @@ func (e *Engine) HandleReport(ctx context.Context, ev network.Event) error {
 type knownDevice struct {
 	traits   campaign.Traits
 	firmware fleet.Firmware
-	until    time.Time // look again then; zero: the campaign that it is in knows
+	changed  time.Time     // when the version was reported or recorded
+	maxAge   time.Duration // of the version, see pollVersion; 0: it is not asked for
+	until    time.Time     // look again then; zero: the campaign that it is in knows
 }
 
 // What is known of devices outside of campaigns is kept for a while, so that not every
@@ -91,7 +93,10 @@ func (e *Engine) device(ctx context.Context, eui lorawan.EUI64) (knownDevice, er
 			return knownDevice{}, fmt.Errorf("device profile %s: %w", dev.ProfileID, err)
 		}
 		profile.Packages = dev.Packages.Over(profile.Packages)
-		known.traits, known.firmware = campaign.TraitsOf(profile, nil), dev.Firmware
+		known.traits, known.firmware, known.changed = campaign.TraitsOf(profile, nil), dev.Firmware, dev.FirmwareChanged
+		if known.maxAge, err = e.versionMaxAge(ctx, dev, profile.Packages); err != nil {
+			return knownDevice{}, fmt.Errorf("subscriber %s: %w", dev.SubscriberID, err)
+		}
 	}
 	if len(e.traits) >= maxKnown {
 		maps.DeleteFunc(e.traits, func(_ lorawan.EUI64, k knownDevice) bool { return !k.until.IsZero() })
@@ -154,6 +159,7 @@ func (e *Engine) noteFirmware(ctx context.Context, seen []store.FirmwareSeen) er
 		if err := e.store.Devices().Update(ctx, &dev); err != nil {
 			return fmt.Errorf("firmware of %s: %w", s.DevEUI, err)
 		}
+		e.versionHeard(s.DevEUI)
 	}
 	return nil
 }
