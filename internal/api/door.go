@@ -76,7 +76,7 @@ func (a *api) guard(mux *http.ServeMux) http.Handler {
 			a.enter(d, mux, w, r)
 		case strings.HasPrefix(place, "/api/"):
 			a.Log.ErrorContext(r.Context(), "a route has no door", "pattern", pattern)
-			a.noRoute(mux, w, r)
+			a.refuse(w, r, newProblem(codeNoRoute, ""))
 		default:
 			mux.ServeHTTP(w, r)
 		}
@@ -196,8 +196,12 @@ func (d *door) readable(r *http.Request) error {
 			return badParameter("query."+name, "is not text", "send UTF-8 without NUL characters")
 		}
 		for _, p := range d.parameters {
+			list := p.Schema.Type == huma.TypeArray
 			switch {
-			case p.In != "query" || p.Name != name || p.Schema.Type == huma.TypeArray:
+			case p.In != "query" || p.Name != name:
+			case list && slices.Contains(values, ""):
+				return badParameter("query."+name, "is empty", "leave it out, or give it a value")
+			case list:
 			case len(values) > 1:
 				return badParameter("query."+name, "is given more than once", "give it once")
 			case values[0] == "" && (p.Schema.Type != huma.TypeString || len(p.Schema.Enum) > 0 || p.Schema.Format != ""):
