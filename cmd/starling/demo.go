@@ -84,9 +84,17 @@ func (d *demoCommand) Run(ctx context.Context, std *cli.Streams) (err error) {
 func (d *demoCommand) stayUp(ctx context.Context, std *cli.Streams, ln net.Listener, world *demo.World, log *slog.Logger) error {
 	world.StayUp()
 	version, _ := buildInfo()
-	handler, _ := api.Handler(api.Config{Service: world.Service, Log: log, Version: version})
-	fmt.Fprintf(std.Err, "\nThe API stays up on http://%s until Ctrl-C: /openapi.json describes it, and\n\"starling campaign list\" and the other commands talk to it.\n", ln.Addr())
-	return api.Serve(ctx, ln, handler, log)
+	token, err := world.Token(ctx)
+	if err != nil {
+		return err
+	}
+	handler, _ := api.Handler(api.Config{Service: world.Service, Claims: world.Claims(), Log: log, Version: version})
+	fmt.Fprintf(std.Err, `
+The API stays up on http://%s until Ctrl-C; /docs shows it. With
+    export STARLING_TOKEN=%s
+"starling campaign list" and the other commands talk to it. The token ends with the demo.
+`, ln.Addr(), token)
+	return api.Serve(ctx, ln, nil, handler, log)
 }
 
 // isTerminal tells if w is a terminal that can redraw lines.

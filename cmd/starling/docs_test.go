@@ -41,8 +41,8 @@ func TestTheCommandsOfTheDocumentsWork(t *testing.T) {
 		blocks int // at least
 		says   []string
 	}{
-		{"serve.md", 8, []string{"device.verified 0100000000000005", "SUCCEEDED", "none of its 5 devices can take part"}},
-		{"bulk.md", 5, []string{"row 4, column G (producer_id): leads", "1 of 3 rows are bad, 2 others were stored", "unchanged        3", `"unchanged":3`,
+		{"serve.md", 9, []string{"device.verified 0100000000000005", "SUCCEEDED", "none of its 5 devices can take part"}},
+		{"bulk.md", 6, []string{"row 4, column G (producer_id): leads", "1 of 3 rows are bad, 2 others were stored", "unchanged        3", `"unchanged":3`,
 			"North,Meters of the north side,0004a30b00112201;0004a30b00112202", "fe00000000000001,C,,01000001,869525000"}},
 	} {
 		t.Run(doc.name, func(t *testing.T) { followDocument(t, doc.name, doc.blocks, doc.says) })
@@ -86,6 +86,7 @@ func followDocument(t *testing.T, name string, atLeast int, says []string) {
 	script.Dir = work
 	at := freeAddress(t)
 	script.Env = append(os.Environ(), "STARLING_TEST_PROGRAM=1", "STARLING_LISTEN="+at, "STARLING_SERVER=http://"+at,
+		"STARLING_CONFIG="+filepath.Join(work, "config.yaml"),
 		fmt.Sprintf("PATH=%s%c%s", bin, os.PathListSeparator, os.Getenv("PATH")))
 	out, err := script.CombinedOutput()
 	if err != nil {

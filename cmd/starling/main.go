@@ -2,6 +2,7 @@
 //
 //	starling demo             the main job, shown on a simulated fleet
 //	starling serve            the server
+//	starling admin init       its first administrator
 //	starling campaign list    the client; likewise device, set, group, region, file, profile, key
 //	starling login            who uses the server; likewise user, token, subscriber, audit, job, report, secret
 //	starling completion bash  what completes all of that in a shell
@@ -24,6 +25,7 @@ import (
 type commands struct {
 	Demo    demoCommand `cmd:"" help:"Show the main job on a simulated fleet."`
 	Serve   serve       `cmd:"" help:"Run the server."`
+	Admin   admin       `cmd:"" help:"Make the first administrator, or give a user another password, on the database itself."`
 	Decode  cli.Decode  `cmd:"" help:"Show the commands in the payload of a frame."`
 	Version version     `cmd:"" help:"Show the version of this program."`
 	cli.Campaigns

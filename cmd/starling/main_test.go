@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -58,6 +59,7 @@ func TestServeSaysWhyItCannot(t *testing.T) {
 // its orderly end.
 func TestServeAnswersAndEnds(t *testing.T) {
 	db := "sqlite:" + filepath.Join(t.TempDir(), "starling.db")
+	(&server{T: t}).administer(db)
 	for range 2 {
 		ctx, interrupt := context.WithCancel(context.Background())
 		logs, w := io.Pipe()
@@ -90,6 +92,63 @@ func TestServeAnswersAndEnds(t *testing.T) {
 		if code := <-ended; code != cli.ExitOK {
 			t.Errorf("exit code %d", code)
 		}
+	}
+}
+
+// The first administrator is made once, and whoever reaches the database gives another password.
+func TestTheFirstAdministratorLogsIn(t *testing.T) {
+	s := start(t)
+	db := "sqlite:" + filepath.Join(s.dir, "starling.db")
+	if code, _, errs := run("admin", "init", "--database", db); code == 0 || !strings.Contains(errs, "has an administrator") {
+		t.Errorf("a second first one: %d %q", code, errs)
+	}
+	password := s.write("password", []byte("correct horse battery\n"))
+	if code, _, errs := run("admin", "password", "admin", "--database", db, "--password-file", password); code != 0 {
+		t.Fatalf("%d %q", code, errs)
+	}
+	s.serveHere()
+	t.Setenv("STARLING_TOKEN", "")
+	t.Setenv("STARLING_CONFIG", filepath.Join(t.TempDir(), "config.yaml"))
+	stdin, err := os.Open(password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	var out, errs strings.Builder
+	code := cli.Run(t.Context(), &commands{}, []string{"login", "--login", "admin", "--password-stdin", "--server", s.url}, cli.Streams{In: stdin, Out: &out, Err: &errs})
+	if code != 0 {
+		t.Fatalf("%d %s %s", code, out.String(), errs.String())
+	}
+	if out, _ := s.cli(0, "whoami", "-o", "json"); !strings.Contains(out, `"admin"`) {
+		t.Error(out)
+	}
+	s.end()
+}
+
+// Passwords do not travel in clear over a network because nobody thought of it.
+func TestPlainHTTPForOthersIsRefused(t *testing.T) {
+	db := "sqlite:" + filepath.Join(t.TempDir(), "starling.db")
+	code, _, errs := run("serve", "--listen", "0.0.0.0:0", "--database", db)
+	if code != cli.ExitUsage || !strings.Contains(errs, "--tls-cert") {
+		t.Errorf("%d %q", code, errs)
+	}
+}
+
+// A keyring that is lost is not replaced by a new one, which could open nothing.
+func TestALostKeyringIsMissed(t *testing.T) {
+	s := start(t)
+	s.serveHere()
+	s.fill(1)
+	s.end()
+	db, keys := filepath.Join(s.dir, "starling.db"), filepath.Join(s.dir, "starling.db.keys")
+	if err := os.Rename(keys, keys+".lost"); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := run("serve", "--listen", "127.0.0.1:0", "--database", "sqlite:"+db); code == 0 || !strings.Contains(errs, "key-encryption key") {
+		t.Errorf("%d %q", code, errs)
+	}
+	if _, err := os.Stat(keys); err == nil {
+		t.Error("a keyring was made that opens nothing")
 	}
 }
 

@@ -12,6 +12,10 @@ import (
 
 	"github.com/starling-fuota/starling/internal/api"
 	"github.com/starling-fuota/starling/internal/cli"
+	"github.com/starling-fuota/starling/internal/engine"
+	"github.com/starling-fuota/starling/internal/identity"
+	"github.com/starling-fuota/starling/internal/logs"
+	"github.com/starling-fuota/starling/internal/metrics"
 	"github.com/starling-fuota/starling/internal/secret"
 	"github.com/starling-fuota/starling/internal/service"
 	"github.com/starling-fuota/starling/internal/store"
@@ -20,13 +24,15 @@ import (
 )
 
 type serve struct {
-	Network  string `default:"none" enum:"none,simulated" env:"STARLING_NETWORK" help:"Network server that campaigns run on: ${enum} (${env}). Without one, the server keeps objects and runs nothing."`
-	Listen   string `default:"127.0.0.1:8080" env:"STARLING_LISTEN" placeholder:"ADDRESS" help:"Address to listen on (${env})."`
-	Database string `default:"sqlite:starling.db" env:"STARLING_DATABASE" placeholder:"ENGINE:PLACE" help:"Where everything is kept: sqlite:FILE, or postgres://USER@HOST/NAME; a password belongs into the variable, not on the command line (${env})."`
+	Network string `default:"none" enum:"none,simulated" env:"STARLING_NETWORK" help:"Network server that campaigns run on: ${enum} (${env}). Without one, the server keeps objects and runs nothing."`
+	Listen  string `default:"127.0.0.1:8080" env:"STARLING_LISTEN" placeholder:"ADDRESS" help:"Address to listen on (${env})."`
+	database
 	LogLevel string `default:"info" enum:"debug,info,warn,error" env:"STARLING_LOG_LEVEL" help:"Least level of log lines: ${enum} (${env})."`
 	LogJSON  bool   `name:"log-json" env:"STARLING_LOG_JSON" help:"Log lines as JSON (${env})."`
 
-	Sim simulation `embed:"" prefix:"sim-" group:"With --network simulated:"`
+	transport `group:"How the server is reached:"`
+	OIDC      openID     `embed:"" prefix:"oidc-" group:"Logging in through an OpenID provider:"`
+	Sim       simulation `embed:"" prefix:"sim-" group:"With --network simulated:"`
 }
 
 // Help is shown below the summary of the command.
@@ -46,7 +52,11 @@ is lost if it is killed.`
 // Run serves until it is interrupted; that is its orderly end.
 func (s *serve) Run(ctx context.Context, std *cli.Streams) (err error) {
 	log := s.logger(std)
-	db, err := openStore(ctx, s.Database)
+	provider, err := s.OIDC.provider()
+	if err != nil {
+		return err
+	}
+	db, kek, err := s.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -56,23 +66,51 @@ func (s *serve) Run(ctx context.Context, std *cli.Streams) (err error) {
 		return fmt.Errorf("cannot listen on %s, choose another address with --listen: %w", s.Listen, err)
 	}
 	defer func() { _ = ln.Close() }() // serving closes it too
-	net, err := s.network(ctx, db, log)
+	secure, err := s.secure(ln.Addr())
+	if err != nil {
+		return err
+	}
+	version, commit := buildInfo()
+	var use *service.Service
+	count := func(ctx context.Context) (counts []metrics.Count, err error) {
+		// Nobody asks: whoever may read the metrics sees those of the whole server.
+		found, err := use.Counts(service.As(ctx, identity.System("")))
+		for _, c := range found {
+			counts = append(counts, metrics.Count(c))
+		}
+		return counts, err
+	}
+	figures := metrics.New(metrics.Config{Version: version, Commit: commit, Count: count, Log: log})
+	net, err := s.network(ctx, db, figures, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, net.stop()) }()
-	version, _ := buildInfo()
-	handler, _ := api.Handler(api.Config{
-		Service: service.New(service.Config{Store: db, Runner: net.Runner, Now: net.now}),
-		Log:     log, Version: version,
-	})
-	log.Info("serving", "address", "http://"+ln.Addr().String(), "database", withoutPassword(s.Database), "network", s.Network, "version", version)
+	use = service.New(service.Config{Store: db, Runner: net.Runner, Now: net.now, Rotation: service.NewRotation(kek, db)})
+	handler, mux := api.Handler(api.Config{Service: use, Claims: db, OIDC: provider, Metrics: figures.Handler(), Log: log, Version: version, TrustProxy: s.TrustProxy})
+	welcome(ctx, db, log)
+	scheme := "http"
+	if secure != nil {
+		scheme = "https"
+	}
+	log.Info("serving", "address", scheme+"://"+ln.Addr().String(), "database", withoutPassword(s.Database), "network", s.Network, "version", version)
 	serving, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(net.failed, cancel)() // without an engine, better no server than half of one
-	err = api.Serve(serving, ln, handler, log)
+	worked := make(chan struct{})
+	go func() { defer close(worked); use.Work(serving, log) }()
+	err = api.Serve(serving, ln, secure, figures.Observe(handler, metrics.Routes(mux)), log)
+	cancel()
+	<-worked
 	log.Info("stopped")
 	return err
+}
+
+// welcome says what a server without users needs.
+func welcome(ctx context.Context, db store.Store, log *slog.Logger) {
+	if n, err := db.Users().Count(ctx, store.Query{}); err == nil && n == 0 {
+		log.Warn("nobody can log in yet: stop the server and run \"starling admin init\" with the same --database")
+	}
 }
 
 // network is what campaigns run on.
@@ -84,9 +122,9 @@ type network struct {
 }
 
 // network connects the network server.
-func (s *serve) network(ctx context.Context, db store.Store, log *slog.Logger) (*network, error) {
+func (s *serve) network(ctx context.Context, db store.Store, meter engine.Meter, log *slog.Logger) (*network, error) {
 	if s.Network == "simulated" {
-		return s.Sim.run(ctx, db, log)
+		return s.Sim.run(ctx, db, meter, log)
 	}
 	return &network{Runner: service.NoNetwork{}, failed: context.WithoutCancel(ctx), stop: func() error { return nil }}, nil
 }
@@ -96,32 +134,50 @@ func (s *serve) logger(std *cli.Streams) *slog.Logger {
 	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
 		panic(err) // the grammar lets only levels through
 	}
-	options := &slog.HandlerOptions{Level: level}
-	if s.LogJSON {
-		return slog.New(slog.NewJSONHandler(std.Err, options))
-	}
-	return slog.New(slog.NewTextHandler(std.Err, options))
+	return logs.New(std.Err, level, s.LogJSON)
 }
 
-// openStore opens the store that a --database names.
-func openStore(ctx context.Context, database string) (store.Store, error) {
-	engine, place, _ := strings.Cut(database, ":")
-	switch {
-	case place == "":
-	case engine == "sqlite":
-		kek, err := secret.OpenKeyring(place+".keys", true)
-		if err != nil {
-			return nil, err
-		}
-		return sqlite.Open(ctx, place, kek)
-	case engine == "postgres" || engine == "postgresql":
-		kek, err := secret.OpenKeyring("starling.keys", true)
-		if err != nil {
-			return nil, err
-		}
-		return postgres.Open(ctx, database, kek)
+// open opens the store that --database names, and what its keys are sealed under.
+func (d *database) open(ctx context.Context) (store.Store, secret.KEK, error) {
+	engine, place, _ := strings.Cut(d.Database, ":")
+	if place == "" || engine != "sqlite" && engine != "postgres" && engine != "postgresql" {
+		return nil, nil, fmt.Errorf("%w: --database %q is no database, use sqlite:FILE or postgres://USER@HOST/NAME", cli.ErrUsage, withoutPassword(d.Database))
 	}
-	return nil, fmt.Errorf("%w: --database %q is no database, use sqlite:FILE or postgres://USER@HOST/NAME", cli.ErrUsage, withoutPassword(database))
+	kek, undo, err := d.kek()
+	if err != nil {
+		return nil, nil, err
+	}
+	var db store.Store
+	if engine == "sqlite" {
+		db, err = sqlite.Open(ctx, place, kek)
+	} else {
+		db, err = postgres.Open(ctx, d.Database, kek)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, undo())
+	}
+	if err := opens(ctx, kek, db); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("the keys of this database are sealed under others than --keys has, bring those back: %w", err), db.Close(), undo())
+	}
+	return db, kek, nil
+}
+
+// opens tries a key-encryption key before anything is served or sealed under it.
+func opens(ctx context.Context, kek secret.KEK, db store.Store) error {
+	keys, err := db.DataKeys(ctx)
+	if err != nil {
+		return err
+	}
+	sealer, tried := secret.NewSealer(kek, nil), map[string]bool{}
+	for _, k := range keys {
+		if !tried[k.KEKID] {
+			tried[k.KEKID] = true
+			if err := sealer.Open(ctx, k); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // withoutPassword is how a database is named in logs and errors.

@@ -27,7 +27,7 @@ var paces = map[string]simulated.Pace{"jump": simulated.JumpThenFollow, "follow"
 
 // run starts an engine on a simulated network that has the devices of the store, as far as
 // campaigns need them.
-func (s *simulation) run(ctx context.Context, db store.Store, log *slog.Logger) (*network, error) {
+func (s *simulation) run(ctx context.Context, db store.Store, meter engine.Meter, log *slog.Logger) (*network, error) {
 	if !(s.Loss >= 0 && s.Loss < 1) { // also catches NaN
 		return nil, fmt.Errorf("%w: --sim-loss %g is no share, use 0 to below 1, such as 0.2", cli.ErrUsage, s.Loss)
 	}
@@ -42,7 +42,7 @@ func (s *simulation) run(ctx context.Context, db store.Store, log *slog.Logger) 
 	net := simulated.New(air, time.Now)
 	net.SetPace(paces[s.Pace])
 	net.Grow(lookup(db), s.Loss)
-	eng := engine.New(engine.Config{Store: db, Adapter: net, Source: net, Log: log})
+	eng := engine.New(engine.Config{Store: db, Adapter: net, Source: net, Log: log, Meter: meter})
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	failed, fail := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)

@@ -160,8 +160,25 @@ func (s *server) fill(devices int, profile ...string) (fota, binary []string) {
 	return append(create[:len(create):len(create)], "--type", "FOTA", "--file", firmware), append(create, "--type", "BINARY", "--file", plain)
 }
 
+// start makes a database with an administrator, as whom the command line of the test asks.
 func start(t *testing.T) *server {
-	return &server{T: t, dir: t.TempDir()}
+	s := &server{T: t, dir: t.TempDir()}
+	s.administer("sqlite:" + filepath.Join(s.dir, "starling.db"))
+	return s
+}
+
+// administer makes the first administrator of a database, and gives its token to the commands of the test.
+func (s *server) administer(database string) {
+	s.Helper()
+	file := filepath.Join(s.TempDir(), "token")
+	if code, out, errs := run("admin", "init", "--database", database, "--token-file", file); code != 0 || strings.TrimSpace(out) == "" {
+		s.Fatalf("admin init: exit code %d, %q %q", code, out, errs)
+	}
+	token, err := os.ReadFile(file)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Setenv("STARLING_TOKEN", strings.TrimSpace(string(token)))
 }
 
 // The whole way, with the command line alone.
