@@ -26,7 +26,9 @@ type ImportOptions struct {
 // callbacks; then the report says what GoodRows has stored before.
 func (s *Service) ImportDevices(ctx context.Context, r io.Reader, opt ImportOptions) (bulk.Report, error) {
 	return s.importTable(ctx, r, opt, "device", func(o store.Objects) *bulk.Importer {
-		return bulk.NewDevices(&target[fleet.Device, lorawan.EUI64, lorawan.EUI64]{resource: s.Devices, reader: o, find: byKey(store.Objects.Devices)}, objects{o})
+		return bulk.NewDevices(&target[fleet.Device, lorawan.EUI64, lorawan.EUI64]{resource: s.Devices, reader: o, find: byKey(store.Objects.Devices),
+			key:    func(d *fleet.Device) lorawan.EUI64 { return d.DevEUI },
+			expect: func(ctx context.Context, r references, keys []lorawan.EUI64) error { return r.groups.expect(ctx, keys) }}, objects{o})
 	})
 }
 
@@ -41,7 +43,11 @@ func (s *Service) ImportDeviceSets(ctx context.Context, r io.Reader, opt ImportO
 // ImportGroups imports a table of multicast groups, as ImportDevices does.
 func (s *Service) ImportGroups(ctx context.Context, r io.Reader, opt ImportOptions) (bulk.Report, error) {
 	return s.importTable(ctx, r, opt, "multicast_group", func(o store.Objects) *bulk.Importer {
-		return bulk.NewGroups(&target[fleet.MulticastGroup, lorawan.EUI64, lorawan.EUI64]{resource: s.Groups, reader: o, find: byKey(store.Objects.Groups)})
+		return bulk.NewGroups(&target[fleet.MulticastGroup, lorawan.EUI64, lorawan.EUI64]{resource: s.Groups, reader: o, find: byKey(store.Objects.Groups),
+			key: func(g *fleet.MulticastGroup) lorawan.EUI64 { return g.DevEUI },
+			expect: func(ctx context.Context, r references, keys []lorawan.EUI64) error {
+				return r.devices.expect(ctx, keys)
+			}})
 	})
 }
 
@@ -204,6 +210,27 @@ type target[T interface{ Validate() error }, K, L comparable] struct {
 	reader   store.Objects // of the subscriber whose table it is
 	find     func(context.Context, store.Objects, []L) ([]T, error)
 	free     func(context.Context, store.Objects, *T) error // returns why a new object is none; nil: the store sees that
+
+	key func(*T) K // with expect
+	// expect tells the objects that the rules look at which new identifiers they will be asked about; nil: none.
+	expect func(context.Context, references, []K) error
+}
+
+// announce prepares the rules for changes, so that they ask the store once and not per row.
+func (t *target[T, K, L]) announce(ctx context.Context, r references, changes []bulk.Change[T]) error {
+	if t.expect == nil {
+		return nil
+	}
+	var keys []K
+	for i := range changes {
+		if c := &changes[i]; c.Before == nil {
+			keys = append(keys, t.key(&c.After))
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	return t.expect(ctx, r, keys)
 }
 
 // FindAll returns the objects of the keys that exist.
@@ -215,6 +242,9 @@ func (t *target[T, K, L]) FindAll(ctx context.Context, keys []L) ([]T, error) {
 // such as a value that must be unique, it does not know.
 func (t *target[T, K, L]) Check(ctx context.Context, changes []bulk.Change[T]) ([]error, error) {
 	o := newReferences(t.reader)
+	if err := t.announce(ctx, o, changes); err != nil {
+		return nil, err
+	}
 	reasons := make([]error, len(changes))
 	for i, c := range changes {
 		err := aboutRow(t.resource.allowed(ctx, o, c.Before, &c.After))
@@ -229,19 +259,33 @@ func (t *target[T, K, L]) Check(ctx context.Context, changes []bulk.Change[T]) (
 // Tx runs f in a transaction in which who asks may write.
 func (t *target[T, K, L]) Tx(ctx context.Context, f func(bulk.Writer[T]) error) error {
 	return t.resource.change(ctx, func(c *changes) error {
-		c.Objects = newReferences(c.Objects)
-		return f(&writer[T, K, L]{t, c})
+		r := newReferences(c.Objects)
+		c.Objects = r
+		return f(&writer[T, K, L]{t, c, r})
 	})
 }
 
 // writer is a target inside of a transaction.
 type writer[T interface{ Validate() error }, K, L comparable] struct {
 	*target[T, K, L]
-	changes *changes
+	changes    *changes
+	references references
 }
 
-// Write creates or updates one object as Create and Update of its Resource do.
-func (w *writer[T, K, L]) Write(ctx context.Context, c bulk.Change[T]) error {
+// Write creates and updates objects as Create and Update of their Resource do.
+func (w *writer[T, K, L]) Write(ctx context.Context, changes []bulk.Change[T]) (int, error) {
+	if err := w.announce(ctx, w.references, changes); err != nil {
+		return 0, err
+	}
+	for i := range changes {
+		if err := w.write(ctx, changes[i]); err != nil {
+			return i, err
+		}
+	}
+	return 0, nil
+}
+
+func (w *writer[T, K, L]) write(ctx context.Context, c bulk.Change[T]) error {
 	if c.Before != nil {
 		return aboutRow(w.resource.replace(ctx, w.changes, c.Before, &c.After))
 	}
@@ -253,19 +297,67 @@ func (w *writer[T, K, L]) Write(ctx context.Context, c bulk.Change[T]) error {
 	return aboutRow(w.resource.insert(ctx, w.changes, &c.After))
 }
 
-// references are objects that are asked for a device profile once: all rows of a table
-// share a few. They are good for one transaction, or one look at some rows.
+// references are objects that are asked for the same thing once: the rows of a table share a few
+// device profiles, and nearly none has the DevEUI of something else. They are good for one
+// transaction, or one look at some rows.
 type references struct {
 	store.Objects
 	profiles profilesOnce
+	devices  *absent[fleet.Device]
+	groups   *absent[fleet.MulticastGroup]
 }
 
 func newReferences(o store.Objects) references {
-	return references{o, profilesOnce{o.Profiles(), map[string]fleet.DeviceProfile{}}}
+	return references{o, profilesOnce{o.Profiles(), map[string]fleet.DeviceProfile{}},
+		&absent[fleet.Device]{o.Devices(), func(d *fleet.Device) lorawan.EUI64 { return d.DevEUI }, nil},
+		&absent[fleet.MulticastGroup]{o.Groups(), func(g *fleet.MulticastGroup) lorawan.EUI64 { return g.DevEUI }, nil}}
 }
 
 // Profiles returns the collection that remembers what it found.
 func (r references) Profiles() store.Collection[fleet.DeviceProfile, string] { return r.profiles }
+
+// Devices returns the collection that remembers what it does not have.
+func (r references) Devices() store.Collection[fleet.Device, lorawan.EUI64] { return r.devices }
+
+// Groups returns the collection that remembers what it does not have.
+func (r references) Groups() store.Collection[fleet.MulticastGroup, lorawan.EUI64] { return r.groups }
+
+// absent is a collection that has been asked for many identifiers at once.
+type absent[T any] struct {
+	store.Collection[T, lorawan.EUI64]
+	key     func(*T) lorawan.EUI64
+	missing map[lorawan.EUI64]bool // of those that were asked for last
+}
+
+// expect finds out which of the objects do not exist.
+func (a *absent[T]) expect(ctx context.Context, keys []lorawan.EUI64) error {
+	found, err := a.FindAll(ctx, keys)
+	if err != nil {
+		return err
+	}
+	a.missing = make(map[lorawan.EUI64]bool, len(keys))
+	for _, k := range keys {
+		a.missing[k] = true
+	}
+	for i := range found {
+		delete(a.missing, a.key(&found[i]))
+	}
+	return nil
+}
+
+// Create stores an object, which is not missing from then on.
+func (a *absent[T]) Create(ctx context.Context, obj *T) error {
+	delete(a.missing, a.key(obj))
+	return a.Collection.Create(ctx, obj)
+}
+
+// Find returns an object, and does not ask for what is known to be missing.
+func (a *absent[T]) Find(ctx context.Context, key lorawan.EUI64) (obj T, err error) {
+	if a.missing[key] {
+		return obj, fmt.Errorf("%s: %w", key, store.ErrNotFound)
+	}
+	return a.Collection.Find(ctx, key)
+}
 
 type profilesOnce struct {
 	store.Collection[fleet.DeviceProfile, string]

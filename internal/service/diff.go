@@ -18,12 +18,6 @@ var redacted = json.RawMessage(`"[redacted]"`)
 // unaudited are fields that change with every change.
 var unaudited = map[string]bool{"revision": true, "updated_at": true, "last_changed": true}
 
-// fieldChange is what became of one field.
-type fieldChange struct {
-	Before json.RawMessage `json:"before,omitempty"`
-	After  json.RawMessage `json:"after,omitempty"`
-}
-
 // diff returns what an object and its keys had before and have now, field by field. before
 // nil is a new object. Keys are only said to have been there; nil if nothing changed.
 func diff(before, after any, keysBefore, keysAfter map[string][]byte) (json.RawMessage, error) {
@@ -35,26 +29,49 @@ func diff(before, after any, keysBefore, keysAfter map[string][]byte) (json.RawM
 	if err != nil {
 		return nil, err
 	}
-	changed := map[string]fieldChange{}
+	// Written by hand: an import has an entry for each of its rows, and what is in it is JSON already.
+	d := differences("{")
 	for _, name := range slices.Sorted(maps.Keys(is)) {
 		if !unaudited[name] && !bytes.Equal(was[name], is[name]) {
-			changed[name] = fieldChange{brief(was[name]), brief(is[name])}
+			d.add(name, brief(was[name]), brief(is[name]))
 		}
 	}
-	for name, value := range was {
+	for _, name := range slices.Sorted(maps.Keys(was)) {
 		if _, ok := is[name]; !ok && !unaudited[name] {
-			changed[name] = fieldChange{Before: brief(value)}
+			d.add(name, brief(was[name]), nil)
 		}
 	}
-	for name, key := range keysAfter {
-		if old := keysBefore[name]; !bytes.Equal(old, key) {
-			changed[name] = fieldChange{covered(old), covered(key)}
+	for _, name := range slices.Sorted(maps.Keys(keysAfter)) {
+		if old, key := keysBefore[name], keysAfter[name]; !bytes.Equal(old, key) {
+			d.add(name, covered(old), covered(key))
 		}
 	}
-	if len(changed) == 0 {
+	if len(d) == 1 {
 		return nil, nil
 	}
-	return json.Marshal(changed)
+	return json.RawMessage(append(d, '}')), nil
+}
+
+// differences is a JSON object that grows: {"field":{"before":...,"after":...},...
+type differences []byte
+
+// add appends what became of one field. before and after are JSON, or nil for none; name
+// is that of a field, which JSON needs no escapes for.
+func (d *differences) add(name string, before, after json.RawMessage) {
+	if len(*d) > 1 {
+		*d = append(*d, ',')
+	}
+	*d = append(append(append(*d, '"'), name...), `":{`...)
+	if before != nil {
+		*d = append(append(*d, `"before":`...), before...)
+	}
+	if before != nil && after != nil {
+		*d = append(*d, ',')
+	}
+	if after != nil {
+		*d = append(append(*d, `"after":`...), after...)
+	}
+	*d = append(*d, '}')
 }
 
 func fieldsOf(obj any) (fields map[string]json.RawMessage, err error) {

@@ -204,6 +204,16 @@ func (s *Service) SetPassword(ctx context.Context, userID, current, password str
 	})
 }
 
+// ResetPassword gives the user with a login another password. It is for who can reach the
+// database itself, when nobody is left who can log in.
+func (s *Service) ResetPassword(ctx context.Context, login, password string) error {
+	u, err := s.userBy(ctx, store.ByLogin, login)
+	if err != nil {
+		return fmt.Errorf("user %q: %w", login, err)
+	}
+	return s.SetPassword(As(ctx, identity.System("")), u.ID, "", password)
+}
+
 // endSessions revokes the sessions of a user but one.
 func endSessions(ctx context.Context, c *changes, userID, but string) error {
 	q := store.Query{Limit: store.MaxLimit, Where: map[store.Field]string{store.ByUser: userID, store.ByKind: identity.KindSession.String()}}
