@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // engine imports objects T, as rows R, under keys K.
@@ -168,15 +169,16 @@ func (r *refusal[R]) Unwrap() error { return r.err }
 // write stores rows in one transaction. It returns a refusal if that is about a row.
 func (e *engine[R, T, K]) write(ctx context.Context, rows []*row[R], written func(n int)) error {
 	return e.target.Tx(ctx, func(w Writer[T]) error {
-		for i, r := range rows {
+		done := 0
+		for part := range slices.Chunk(rows, batchRows) {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := w.Write(ctx, e.change(r)); err != nil {
-				return &refusal[R]{r, err}
+			if i, err := w.Write(ctx, e.changes(part)); err != nil {
+				return &refusal[R]{part[i], err}
 			}
-			if written != nil && (i+1)%batchRows == 0 {
-				written(i + 1)
+			if done += len(part); written != nil {
+				written(done)
 			}
 		}
 		return nil

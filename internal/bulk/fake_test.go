@@ -63,7 +63,16 @@ type draft[T any, K comparable] struct {
 	objects map[K]T
 }
 
-func (d *draft[T, K]) Write(_ context.Context, c bulk.Change[T]) error {
+func (d *draft[T, K]) Write(_ context.Context, changes []bulk.Change[T]) (int, error) {
+	for i, c := range changes {
+		if err := d.write(c); err != nil {
+			return i, err
+		}
+	}
+	return 0, nil
+}
+
+func (d *draft[T, K]) write(c bulk.Change[T]) error {
 	for _, rule := range []func(T) error{d.shelf.refuse, d.shelf.late} {
 		if rule != nil {
 			if err := rule(c.After); err != nil {

@@ -26,9 +26,9 @@ type Target[T any, K comparable] interface {
 
 // Writer writes inside of a transaction.
 type Writer[T any] interface {
-	// Write creates or updates one object. It returns fleet.FieldErrors or wraps ErrRefused
-	// if this object cannot be stored; the transaction is given up then.
-	Write(ctx context.Context, change Change[T]) error
+	// Write creates or updates objects in order, 1 to 500 of them. If one cannot be stored it returns
+	// fleet.FieldErrors, or wraps ErrRefused, and which one it is; the transaction is given up then.
+	Write(ctx context.Context, changes []Change[T]) (refused int, err error)
 }
 
 // Change is what an import wants to be stored.
