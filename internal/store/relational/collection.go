@@ -36,7 +36,7 @@ type kind[T any, K comparable] struct {
 	unique   map[string]string // first column that must be unique -> fields in JSON
 
 	rename  map[store.Field]string  // fields whose column has another name
-	ordered map[store.Field]string  // fields that are ordered by a number in another column
+	ordered map[store.Field]string  // firmware versions, and the column of their FirmwareOrder
 	special map[store.Field]special // filters that are more than a column with a value
 
 	saved  func(context.Context, Querier, *T) error            // after Create and Update, in the same transaction
@@ -287,6 +287,12 @@ func (c collection[T, K]) List(ctx context.Context, q store.Query) (store.Page[T
 			return page, err
 		}
 		cond = cond.after(terms, values)
+	}
+	if cond, err = c.searched(ctx, cond, q); err != nil {
+		return page, err
+	}
+	if q.Text != "" || len(q.Sort) > 1 || len(q.Sort) > 0 && len(q.Where) > 0 {
+		cond = c.narrowed(cond, terms, limit+1)
 	}
 	// One more than asked for tells whether there is a next page.
 	items, places, err := c.query(ctx, cond, terms, limit+1)

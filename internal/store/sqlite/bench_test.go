@@ -19,3 +19,13 @@ func BenchmarkStore(b *testing.B) {
 		return s
 	})
 }
+
+// BenchmarkLoad prints a table; see docs/performance.md.
+func BenchmarkLoad(b *testing.B) {
+	s, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "starling.db"), storetest.KEK())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = s.Close() })
+	storetest.Load(b, s, nil)
+}

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"strings"
 
@@ -48,13 +49,52 @@ func taken(err error) (string, bool) {
 // queries is a relational.Querier over database/sql.
 type queries struct {
 	querier
-	work *relational.Work
+	in *transaction // nil: none
 }
 
-func (q queries) Work() *relational.Work { return q.work }
+// transaction is what belongs to one transaction.
+type transaction struct {
+	work     relational.Work
+	prepared map[string]*sql.Stmt // closed with the transaction
+}
+
+// maxPrepared bounds the statements of a transaction. Those with lists of values differ by their length.
+const maxPrepared = 64
+
+// prepare returns the statement of a query. To compile one for a table with triggers and many indexes takes longer
+// than to run it, and imports run a few again and again.
+func (q queries) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+	if q.in == nil || len(q.in.prepared) >= maxPrepared && q.in.prepared[query] == nil {
+		return nil, nil
+	}
+	if stmt := q.in.prepared[query]; stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := q.PrepareContext(ctx, query)
+	if err == nil {
+		q.in.prepared[query] = stmt
+	}
+	return stmt, err
+}
+
+func (q queries) Work() *relational.Work {
+	if q.in == nil {
+		return nil
+	}
+	return &q.in.work
+}
 
 func (q queries) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	res, err := q.ExecContext(ctx, query, args...)
+	stmt, err := q.prepare(ctx, query)
+	if err != nil {
+		return 0, err
+	}
+	var res sql.Result
+	if stmt != nil {
+		res, err = stmt.ExecContext(ctx, args...)
+	} else {
+		res, err = q.ExecContext(ctx, query, args...)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -62,7 +102,16 @@ func (q queries) Exec(ctx context.Context, query string, args ...any) (int64, er
 }
 
 func (q queries) Each(ctx context.Context, f func(scan func(...any) error) error, query string, args ...any) error {
-	rows, err := q.QueryContext(ctx, query, args...)
+	stmt, err := q.prepare(ctx, query)
+	if err != nil {
+		return err
+	}
+	var rows *sql.Rows
+	if stmt != nil {
+		rows, err = stmt.QueryContext(ctx, args...)
+	} else {
+		rows, err = q.QueryContext(ctx, query, args...)
+	}
 	if err != nil {
 		return err
 	}

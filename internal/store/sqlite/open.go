@@ -94,7 +94,9 @@ func Open(ctx context.Context, path string, kek secret.KEK, opts ...Option) (_ *
 	}
 	writer, err := open(path, 1, "_txlock", "immediate",
 		"_pragma", "busy_timeout(10000)", "_pragma", "journal_mode(WAL)", "_pragma", "synchronous("+o.synchronous+")",
-		"_pragma", "foreign_keys(1)", "_pragma", "cache_size(-65536)")
+		"_pragma", "foreign_keys(1)", "_pragma", "cache_size(-65536)",
+		// What a statement can take back stays in memory: with a trigger, every statement keeps a copy of each page it changes.
+		"_pragma", "temp_store(MEMORY)")
 	if err != nil {
 		return nil, err
 	}
@@ -191,13 +193,13 @@ func (s *Store) transact(ctx context.Context, f func(queries) error) error {
 	if err != nil {
 		return err
 	}
-	work, committed := &relational.Work{}, false
+	in, committed := &transaction{prepared: map[string]*sql.Stmt{}}, false
 	defer func() {
 		// After Commit this does nothing; after an error or a panic it leaves nothing behind.
 		_ = tx.Rollback()
-		work.End(committed)
+		in.work.End(committed)
 	}()
-	if err := f(queries{tx, work}); err != nil {
+	if err := f(queries{tx, in}); err != nil {
 		return err
 	}
 	err = tx.Commit()

@@ -29,9 +29,11 @@ func (s *Store) sealClear(ctx context.Context) error {
 	if err := s.SealClear(ctx); err != nil {
 		return err
 	}
-	// The file is written anew, and the log, which has pages of before, is cut to nothing.
-	if _, err := s.writer.ExecContext(ctx, "VACUUM"); err != nil {
-		return fmt.Errorf("vacuum: %w", err)
+	// The file is written anew, beside itself rather than in memory, and the log, which has pages of before, is cut to nothing.
+	for _, statement := range []string{"PRAGMA temp_store = FILE", "VACUUM", "PRAGMA temp_store = MEMORY"} {
+		if _, err := s.writer.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
 	}
 	if err := s.emptyLog(ctx); err != nil {
 		return err

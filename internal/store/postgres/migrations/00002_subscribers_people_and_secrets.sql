@@ -152,6 +152,33 @@ CREATE TABLE report (
 );
 CREATE UNIQUE INDEX report_month ON report (month, kind, subscriber_id) WHERE NOT archived;
 
+-- Indexes for lists: whose, what it is ordered or filtered by, the identifier that decides last. "archived" at the
+-- end lets archived rows be passed over within the index. The first of devices carries the text that searches look
+-- through, so that they read an index and not the devices.
+DROP INDEX device_profile_id;
+CREATE INDEX device_list ON device (subscriber_id, id, archived, search);
+CREATE INDEX device_list_name ON device (subscriber_id, name, id, archived);
+CREATE INDEX device_list_archived ON device (subscriber_id, archived, id);
+CREATE INDEX device_list_created_at ON device (subscriber_id, created_at, id, archived);
+CREATE INDEX device_list_updated_at ON device (subscriber_id, updated_at, id, archived);
+CREATE INDEX device_list_tag ON device (subscriber_id, tag, id, archived);
+CREATE INDEX device_list_profile_id ON device (subscriber_id, profile_id, id, archived);
+CREATE INDEX device_list_firmware_order ON device (subscriber_id, firmware_order, id, archived);
+CREATE INDEX device_list_firmware_changed ON device (subscriber_id, firmware_changed, id, archived);
+CREATE INDEX device_list_band ON device (subscriber_id, band, id, archived);
+CREATE INDEX device_list_classes ON device (subscriber_id, classes, id, archived);
+CREATE INDEX device_list_lorawan_version ON device (subscriber_id, lorawan_version, id, archived);
+CREATE INDEX smart_delta_key_list ON smart_delta_key (subscriber_id, id, archived);
+CREATE INDEX device_set_list ON device_set (subscriber_id, id, archived);
+CREATE INDEX multicast_group_list ON multicast_group (subscriber_id, id, archived);
+CREATE INDEX region_list ON region (subscriber_id, id, archived);
+CREATE INDEX file_list ON file (subscriber_id, id, archived);
+CREATE INDEX campaign_list ON campaign (subscriber_id, id, archived);
+CREATE INDEX account_list ON account (subscriber_id, id, archived);
+CREATE INDEX token_list ON token (subscriber_id, id, archived);
+CREATE INDEX job_list ON job (subscriber_id, id, archived);
+CREATE INDEX report_list ON report (subscriber_id, id, archived);
+
 -- Who did what. Entries are appended and stay as they are.
 CREATE TABLE audit (
     seq           BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
