@@ -79,12 +79,14 @@ func (d DB) Audit(ctx context.Context, q store.AuditQuery) (store.Page[store.Aud
 
 // RunningWith returns the RUNNING campaigns that a device takes part in.
 func (d DB) RunningWith(ctx context.Context, dev lorawan.EUI64) (ids []string, err error) {
+	own, scope := d.own()
 	err = each(ctx, d.Reader, func(scan func(...any) error) error {
 		var id string
 		err := scan(&id)
 		ids = append(ids, id)
 		return err
-	}, `SELECT c.id FROM campaign c JOIN run_device d ON d.campaign_id = c.id WHERE c.status = 'RUNNING' AND d.dev_eui = ? ORDER BY c.id`, ID(dev))
+	}, `SELECT c.id FROM campaign c JOIN run_device d ON d.campaign_id = c.id WHERE c.status = 'RUNNING' AND d.dev_eui = ?`+own+` ORDER BY c.id`,
+		append([]any{ID(dev)}, scope...)...)
 	return ids, err
 }
 

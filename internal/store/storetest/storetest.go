@@ -68,6 +68,8 @@ func Run(t *testing.T, openWith OpenWith) {
 		{"ClaimsAreForgotten", forgottenClaims},
 		{"SecretsComeBackAsTheyWere", secretsComeBack},
 		{"ASetWithAFilterHasTheDevicesThatMatch", filterSets},
+		{"OneSubscriberSeesNothingOfAnother", within},
+		{"WhatADeviceRanIsRemembered", firmwareHistory},
 		{"WhatMustBeUniqueIs", uniqueness},
 		{"UpdateRefusesAStaleRevision", staleUpdates},
 		{"ArchivedObjectsLeaveTheListsOnly", archiving},
