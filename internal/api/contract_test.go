@@ -42,25 +42,29 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 //
 // An operation without a valid example, or without a permission, fails: a new route needs both.
 func TestContract(t *testing.T) {
-	engines := map[string]func(*testing.T) store.Store{
-		"sqlite": func(t *testing.T) store.Store {
-			db, err := sqlite.Temporary(context.Background(), filepath.Join(t.TempDir(), "starling.db"))
+	engines := map[string]func(*testing.T) (store.Store, dump){
+		"sqlite": func(t *testing.T) (store.Store, dump) {
+			path := filepath.Join(t.TempDir(), "starling.db")
+			db, err := sqlite.Temporary(context.Background(), path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return db
+			return db, files(path)
 		},
-		"postgres": func(t *testing.T) store.Store {
-			db, err := postgres.Open(context.Background(), pgtest.URL(pgtest.NewDatabase(t, "")), storetest.KEK())
+		"postgres": func(t *testing.T) (store.Store, dump) {
+			name := pgtest.NewDatabase(t, "")
+			db, err := postgres.Open(context.Background(), pgtest.URL(name), storetest.KEK())
 			if err != nil {
 				t.Fatal(err)
 			}
-			return db
+			return db, tables(name)
 		},
 	}
 	for name, open := range engines {
 		t.Run(name, func(t *testing.T) {
-			c := newContract(t, open(t))
+			db, content := open(t)
+			c := newContract(t, db)
+			c.content = content
 			for _, part := range []struct {
 				name string
 				test func(*contract)
@@ -81,6 +85,7 @@ func TestContract(t *testing.T) {
 				{"EveryWrongParameterIsNamed", wrongParametersAreNamed},
 				{"WhatCannotBeReadIsRefused", unreadable},
 				{"NoKeyComesOutUnasked", noKeyComesOut},
+				{"NoSecretIsKeptInClear", noSecretIsKept},
 			} {
 				ok := t.Run(part.name, func(t *testing.T) { part.test(c.in(t)) })
 				if !ok && part.name == "EveryOperationHasARuleAndAnExample" {
@@ -96,6 +101,7 @@ type contract struct {
 	*testing.T
 	url        string
 	store      store.Store
+	content    dump              // of the database
 	tokens     map[string]string // by what their users are
 	login      string            // of a user who can log in with password
 	made       *atomic.Int64     // counts what was made, so that it has names of its own
@@ -219,9 +225,10 @@ func (c *contract) readDocument() {
 	root := doc.(map[string]any)
 	c.components = root["components"].(map[string]any)["schemas"].(map[string]any)
 	c.schemas = newSchemas(c.T, root)
+	shared := root["components"].(map[string]any)["responses"].(map[string]any)
 	for path, methods := range root["paths"].(map[string]any) {
 		for method, raw := range methods.(map[string]any) {
-			c.operations = append(c.operations, readOperation(method, path, raw.(map[string]any)))
+			c.operations = append(c.operations, readOperation(method, path, raw.(map[string]any), shared))
 		}
 	}
 	slices.SortFunc(c.operations, func(a, b *operation) int { return strings.Compare(a.id, b.id) })
@@ -233,8 +240,14 @@ func (c *contract) readDocument() {
 	}
 }
 
-func readOperation(method, path string, raw map[string]any) *operation {
-	o := &operation{method: strings.ToUpper(method), path: path, responses: raw["responses"].(map[string]any)}
+func readOperation(method, path string, raw, shared map[string]any) *operation {
+	o := &operation{method: strings.ToUpper(method), path: path, responses: map[string]any{}}
+	for status, r := range raw["responses"].(map[string]any) {
+		if ref, ok := r.(map[string]any)["$ref"].(string); ok {
+			r = shared[strings.TrimPrefix(ref, "#/components/responses/")]
+		}
+		o.responses[status] = r
+	}
 	o.id, _ = raw["operationId"].(string)
 	permission, _ := raw["x-permission"].(string)
 	o.permission = identity.Permission(permission)
@@ -403,6 +416,9 @@ var direct = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) er
 func (c *contract) check(s sent) {
 	c.Helper()
 	status := strconv.Itoa(s.status)
+	if s.status >= 500 {
+		c.Errorf("%s: the server made a mistake:\n%s", s.op.id, s)
+	}
 	described, ok := s.op.responses[status].(map[string]any)
 	if !ok {
 		c.Errorf("%s: the document has no status %s:\n%s", s.op.id, status, s)
@@ -410,6 +426,7 @@ func (c *contract) check(s sent) {
 	}
 	content, _ := described["content"].(map[string]any)
 	media, _, _ := strings.Cut(s.header.Get("Content-Type"), ";")
+	c.tellsNothing(s)
 	if len(s.body) == 0 {
 		if len(content) > 0 && s.status != http.StatusOK {
 			c.Errorf("%s: an answer %s without a body", s.op.id, status)
@@ -424,12 +441,15 @@ func (c *contract) check(s sent) {
 		return
 	}
 	escape := strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D").Replace
+	if media == problem {
+		if err := c.schemas.validate("/components/schemas/Problem", s.body); err != nil {
+			c.Errorf("%s: %v\n%s", s.op.id, err, s)
+		}
+		return
+	}
 	pointer := fmt.Sprintf("/paths/%s/%s/responses/%s/content/%s/schema", escape(s.op.path), strings.ToLower(s.op.method), status, escape(media))
 	if err := c.schemas.validate(pointer, s.body); err != nil {
 		c.Errorf("%s: %v\n%s", s.op.id, err, s)
-	}
-	if s.status >= 500 {
-		c.Errorf("%s: the server made a mistake:\n%s", s.op.id, s)
 	}
 }
 

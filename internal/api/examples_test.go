@@ -93,18 +93,14 @@ func (c *contract) body(kind, token string) map[string]any {
 	case "files":
 		return map[string]any{"name": name, "type": "firmware", "version": "2.0.0.0", "profile_id": c.profile(token)}
 	case "smart-delta-keys":
-		var body map[string]any
-		if err := json.Unmarshal(newKey(c.T), &body); err != nil {
-			c.Fatal(err)
-		}
-		return body
+		return map[string]any{"name": name, "private_key": aPrivateKey()}
 	case "campaigns":
 		return map[string]any{"name": name, "device_sets": []any{c.make("device-sets", token)}, "regions": []any{c.make("regions", token)},
 			"file_id": c.make("files", token), "max_duration_s": 32760, "success_threshold": 95, "policy": map[string]any{"retries": 5}}
 	case "users":
 		return map[string]any{"login": fmt.Sprint("login", n), "name": name, "role": "viewer"}
 	case "subscribers":
-		return map[string]any{"id": fmt.Sprint("subscriber-", n), "name": name, "quota": map[string]any{"devices": 5}, "defaults": map[string]any{"band": "EU868"}}
+		return map[string]any{"id": fmt.Sprint("subscriber-", n), "name": name, "as_key": anASKey, "quota": map[string]any{"devices": 5}, "defaults": map[string]any{"band": "EU868"}}
 	case "tokens":
 		return map[string]any{"name": name, "scopes": []any{"self"}}
 	}

@@ -27,6 +27,7 @@ func newHuma(version string) huma.Config {
 	hc.Info.Description = "Firmware updates over the air for LoRaWAN fleets. Errors are problem documents (RFC 9457) with a stable `code`; docs/api.md tells what they mean. " +
 		"Every operation names the permission that it needs in `x-permission`."
 	hc.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
+	hc.OpenAPIPath = ""  // it is made once, at the start: see document
 	hc.DocsPath = ""     // its page loads scripts from elsewhere
 	hc.SchemasPath = ""  // schemas are in the document
 	hc.CreateHooks = nil // no $schema links: they would name whatever host the client claims
@@ -183,10 +184,26 @@ func hasParam(op *huma.Operation, name string) bool {
 	return slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.Name == name })
 }
 
-// addProblem says that an operation can answer with a problem of a status.
+// addProblem says that an operation can answer with a problem of a status. What that is like is
+// said once for all.
 func (a *api) addProblem(op *huma.Operation, status int) {
+	components := a.huma.OpenAPI().Components
+	name := "Problem" + strconv.Itoa(status)
+	if components.Responses == nil {
+		components.Responses = map[string]*huma.Response{}
+	}
+	if components.Responses[name] == nil {
+		components.Responses[name] = a.problemResponse(status)
+	}
+	if op.Responses == nil {
+		op.Responses = map[string]*huma.Response{}
+	}
+	op.Responses[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/" + name}
+}
+
+func (a *api) problemResponse(status int) *huma.Response {
 	schema := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "")
-	r := &huma.Response{Description: http.StatusText(status), Content: map[string]*huma.MediaType{problemType: {Schema: schema}}}
+	r := &huma.Response{Content: map[string]*huma.MediaType{problemType: {Schema: schema}}}
 	var codes []string
 	for code, kind := range kinds {
 		if kind.status == status && code != codeNoRoute {
@@ -194,17 +211,14 @@ func (a *api) addProblem(op *huma.Operation, status int) {
 		}
 	}
 	slices.Sort(codes)
-	r.Description += ": code " + strings.Join(codes, ", ")
+	r.Description = http.StatusText(status) + ": code " + strings.Join(codes, ", ")
 	switch status {
 	case http.StatusUnauthorized:
 		r.Headers = map[string]*huma.Param{"WWW-Authenticate": {Description: "Bearer", Schema: &huma.Schema{Type: huma.TypeString}}}
 	case http.StatusTooManyRequests:
 		r.Headers = map[string]*huma.Param{"Retry-After": {Description: "Seconds to wait", Schema: &huma.Schema{Type: huma.TypeInteger}}}
 	}
-	if op.Responses == nil {
-		op.Responses = map[string]*huma.Response{}
-	}
-	op.Responses[strconv.Itoa(status)] = r
+	return r
 }
 
 func subscriberParam() *huma.Param {

@@ -55,7 +55,6 @@ type api struct {
 // Handler returns everything that the server answers. The mux is returned too, for
 // the console to add its pages: what it does not serve is a problem document.
 func Handler(cfg Config) (http.Handler, *http.ServeMux) {
-	useProblems()
 	if cfg.Poll == 0 {
 		cfg.Poll = 500 * time.Millisecond
 	}
@@ -65,6 +64,16 @@ func Handler(cfg Config) (http.Handler, *http.ServeMux) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	a, mux := newAPI(cfg)
+	a.document(mux)
+	a.watching(mux)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { a.noRoute(mux, w, r) })
+	return a.observe(a.guard(mux)), mux
+}
+
+// newAPI registers all operations.
+func newAPI(cfg Config) (*api, *http.ServeMux) {
+	useProblems()
 	mux := http.NewServeMux()
 	a := &api{Config: cfg, huma: humago.New(mux, newHuma(cfg.Version)), doors: map[string]*door{}, literal: map[string][]string{}, crossOrigin: http.NewCrossOriginProtection()}
 	a.sessions()
@@ -76,10 +85,7 @@ func Handler(cfg Config) (http.Handler, *http.ServeMux) {
 	a.people()
 	a.records()
 	a.describe()
-
-	a.watching(mux)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { a.noRoute(mux, w, r) })
-	return a.observe(a.guard(mux)), mux
+	return a, mux
 }
 
 // health says whether the server can answer: 200, or 503 without its store.
