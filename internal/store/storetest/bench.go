@@ -32,6 +32,7 @@ func Benchmark(b *testing.B, open func(b *testing.B) store.Store) {
 			}
 		}
 	})
+	b.Run("FindAll", func(b *testing.B) { benchFindAll(b, s) })
 	b.Run("SessionCnts", func(b *testing.B) { benchSessionCnts(b, s, devices) })
 }
 
@@ -96,5 +97,39 @@ func benchSessionCnts(b *testing.B, s store.Store, devices []lorawan.EUI64) {
 		if got, err := s.SessionCnts(b.Context(), devices); err != nil || len(got) != len(devices) {
 			b.Fatal(len(got), err)
 		}
+	}
+}
+
+// benchFindAll reads devices by their identifiers, as a start does, with their keys and without.
+func benchFindAll(b *testing.B, s store.Store) {
+	const devices = 10_000
+	for _, keys := range []bool{false, true} {
+		var euis []lorawan.EUI64
+		err := s.Tx(b.Context(), func(o store.Objects) error {
+			euis = euis[:0]
+			for n := range devices {
+				d := loadDevice(n)
+				if d.DevEUI[0] = 2; !keys {
+					d.DevEUI[0], d.RootKey = 3, lorawan.AES128Key{}
+				}
+				euis = append(euis, d.DevEUI)
+				if err := o.Devices().Create(b.Context(), &d); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(fmt.Sprintf("keys=%v", keys), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if got, err := s.Devices().FindAll(b.Context(), euis); err != nil || len(got) != devices {
+					b.Fatal(len(got), err)
+				}
+			}
+			b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/devices*1e6, "us/device")
+		})
 	}
 }
