@@ -1,0 +1,39 @@
+package api_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/starling-fuota/starling/internal/api"
+)
+
+func TestTheDocumentThatIsCheckedInIsTheOneThatIsServed(t *testing.T) {
+	made, err := api.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := os.ReadFile(filepath.Join("..", "..", "docs", "openapi.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(made, kept) {
+		t.Error("docs/openapi.json is stale: run make generate")
+	}
+	again, err := api.Document()
+	if err != nil || !bytes.Equal(made, again) {
+		t.Errorf("it is another document each time: %v", err)
+	}
+}
+
+func TestTheDocumentIsNotSentAgain(t *testing.T) {
+	s := start(t)
+	first := s.do("GET", "/openapi.json", "")
+	if first.StatusCode != 200 || first.Header.Get("Content-Type") != "application/openapi+json" {
+		t.Fatalf("%d %s", first.StatusCode, first.Header.Get("Content-Type"))
+	}
+	if again := s.do("GET", "/openapi.json", "", "If-None-Match", first.Header.Get("ETag")); again.StatusCode != 304 || again.body != "" {
+		t.Errorf("%d %q", again.StatusCode, again.body)
+	}
+}
