@@ -7,7 +7,8 @@
 //	        │              Within one subscriber; Record what was done, in the same transaction
 //	        ├─> Contents   the bytes of files, under their SHA-256
 //	        ├─> Audits, Histories   what was done, and what devices ran
-//	        └─> Claims     requests that must not have an effect twice
+//	        ├─> Claims     requests that must not have an effect twice
+//	        └─> Secrets    the keys that secrets are sealed under, and their rotation
 //	engine  ──> Runs       running campaigns: CreateRun, CommitStep, outbox, timeline
 //
 // What every engine promises:
@@ -20,6 +21,11 @@
 //   - Counters that protect devices from replays never go back: the downlink counter
 //     of a group and the SessionCnt of a device's fragmentation slot keep the highest
 //     value that they ever had, whatever is written later.
+//   - Secrets (keys of devices, groups and Smart Delta, network credentials, answers of claims) are sealed before
+//     they are written (package secret). One that cannot be unsealed is an error that names object and column; no
+//     object is given out without its secret, because whoever stores it again would store it without.
+//   - A page of a list costs the same wherever it is in the list, in the order of any one field. In the order of
+//     several fields, or of one beside a filter, what the filter lets through is sorted for every page.
 //   - Times keep microseconds and come back in UTC.
 //
 // The store checks no rules beyond uniqueness and revisions, does not know what the

@@ -42,7 +42,6 @@ func taken(err error) (string, bool) {
 
 // connection is what a pool and a transaction have in common.
 type connection interface {
-	Begin(ctx context.Context) (pgx.Tx, error)
 	Exec(ctx context.Context, query string, args ...any) (pgconn.CommandTag, error)
 	Query(ctx context.Context, query string, args ...any) (pgx.Rows, error)
 	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
@@ -52,7 +51,7 @@ type connection interface {
 type queries struct {
 	on      connection
 	in      *transaction // nil: none
-	guarded bool         // Guard uses savepoints: whoever made the transaction may go on after an error
+	guarded bool         // Try uses savepoints: whoever made the transaction may go on after an error
 }
 
 func (q queries) Work() *relational.Work {
@@ -105,19 +104,31 @@ func (q queries) Each(ctx context.Context, f func(scan func(...any) error) error
 	return q.note(rows.Err())
 }
 
-// Guard runs f after a savepoint: an error spoils a transaction of PostgreSQL up to there.
-func (q queries) Guard(ctx context.Context, f func(relational.Querier) error) error {
+// Try runs the statement between a savepoint and its release, all in one message: an error spoils a transaction of
+// PostgreSQL up to the savepoint.
+func (q queries) Try(ctx context.Context, query string, args ...any) (int64, error) {
 	if !q.guarded {
-		return f(q)
+		return q.Exec(ctx, query, args...)
 	}
-	savepoint, err := q.on.Begin(ctx)
-	if err != nil {
-		return q.note(err)
+	b := &pgx.Batch{}
+	b.Queue("SAVEPOINT try")
+	b.Queue(numbered(query), args...)
+	b.Queue("RELEASE SAVEPOINT try")
+	results := q.on.SendBatch(ctx, b)
+	_, err := results.Exec()
+	if err != nil { // there is no savepoint to go back to
+		return 0, q.note(errors.Join(err, results.Close()))
 	}
-	if err := f(queries{on: savepoint, in: q.in}); err != nil {
-		return errors.Join(err, savepoint.Rollback(ctx))
+	tag, err := results.Exec()
+	if err == nil {
+		return tag.RowsAffected(), q.note(results.Close())
 	}
-	return q.note(savepoint.Commit(ctx))
+	_ = results.Close() // gives the same error
+	_, undone := q.on.Exec(ctx, "ROLLBACK TO SAVEPOINT try")
+	if undone == nil {
+		_, undone = q.on.Exec(ctx, "RELEASE SAVEPOINT try") // rolling back leaves it there
+	}
+	return 0, errors.Join(q.note(err), undone)
 }
 
 // numbered writes the parameters "?" as PostgreSQL wants them: $1, $2, ...

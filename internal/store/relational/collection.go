@@ -92,7 +92,7 @@ func (c collection[T, K]) Create(ctx context.Context, obj *T) error {
 			return err
 		}
 		args := slices.Concat([]any{c.bind(c.key(obj)), *m.subscriber}, values, secrets)
-		if err := q.Guard(ctx, func(q Querier) error { _, err := q.Exec(ctx, query, args...); return err }); err != nil {
+		if _, err := q.Try(ctx, query, args...); err != nil {
 			return c.conflict(err)
 		}
 		if c.saved != nil {
@@ -129,8 +129,7 @@ func (c collection[T, K]) Update(ctx context.Context, obj *T) error {
 			return err
 		}
 		args := slices.Concat(values, secrets, []any{c.bind(key), before}, scope)
-		var n int64
-		err = q.Guard(ctx, func(q Querier) error { n, err = q.Exec(ctx, query, args...); return err })
+		n, err := q.Try(ctx, query, args...)
 		if err != nil {
 			return c.conflict(err)
 		}

@@ -25,8 +25,8 @@ type Querier interface {
 	// Work returns what belongs to the transaction; nil if there is none.
 	Work() *Work
 
-	// Guard runs f such that the transaction, if there is one, can go on after its error.
-	Guard(ctx context.Context, f func(Querier) error) error
+	// Try is Exec such that the transaction, if there is one, can go on after its error.
+	Try(ctx context.Context, query string, args ...any) (int64, error)
 }
 
 // Dialect is what the engines say differently.

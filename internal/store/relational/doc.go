@@ -5,6 +5,7 @@
 //	sqlite.Store    postgres.Store      connections, transactions, schema, batches of rows
 //	      └────┬──────────┘
 //	relational.DB                       collections, contents, progress
+//	           │   └─ Vault                 seals and unseals columns, keeps data keys
 //	           │ SQL with "?"
 //	relational.Querier                  of the engine, over a connection or a transaction
 //
@@ -12,5 +13,5 @@
 // Dialect. Committing a step is not here: it is where the speed of an engine lies.
 //
 // Times are microseconds since 1970, 0 for none; identifiers are their 8 bytes. The
-// package opens nothing and reads no clock, except to name and age uploads.
+// package opens nothing and reads no clock, except to name and age uploads and data keys.
 package relational

@@ -143,5 +143,7 @@ func (q queries) ExecAll(ctx context.Context, query string, n int, args func(int
 	return nil
 }
 
-// Guard has nothing to do: a statement that fails leaves the transaction as it was.
-func (q queries) Guard(_ context.Context, f func(relational.Querier) error) error { return f(q) }
+// Try is Exec: a statement that fails leaves the transaction as it was.
+func (q queries) Try(ctx context.Context, query string, args ...any) (int64, error) {
+	return q.Exec(ctx, query, args...)
+}

@@ -499,6 +499,11 @@ func filterSets(t *testing.T, open Open) {
 			t.Errorf("another subscriber sees %d members of set %d, %v", n, i, err)
 		}
 	}
+	for _, field := range fleet.DeviceFilterFields {
+		if f, _ := store.FieldOf(store.KindDevice, store.Field(field)); !f.Filter {
+			t.Errorf("a set may ask for %s, and a list may not", field)
+		}
+	}
 	odd := fleet.DeviceSet{ID: "odd", Filter: &fleet.DeviceFilter{Where: map[string]string{"device_set": "odd"}}}
 	must(t, a.DeviceSets().Create(ctx, &odd))
 	_, err := a.Devices().List(ctx, store.Query{Where: map[store.Field]string{store.ByDeviceSet: "odd"}})
