@@ -173,6 +173,7 @@ func (c *Client) callIf(ctx context.Context, method, etag string, query url.Valu
 	if err != nil {
 		return nil, "", err
 	}
+	defer func() { _ = res.Body.Close() }()
 	raw, err = io.ReadAll(res.Body)
 	return raw, res.Header.Get("ETag"), err
 }

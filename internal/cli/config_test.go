@@ -51,17 +51,17 @@ func TestAConfigurationIsKeptForItsOwnerAlone(t *testing.T) {
 
 func TestALinkedConfigurationStaysALink(t *testing.T) {
 	link := configFile(t, "contexts: []\n")
-	real := filepath.Join(t.TempDir(), "real.yaml")
-	if err := os.Rename(link, real); err != nil {
+	target := filepath.Join(t.TempDir(), "real.yaml")
+	if err := os.Rename(link, target); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(real, link); err != nil {
+	if err := os.Symlink(target, link); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := cli.SaveContext(cli.Context{Name: "home"}); err != nil {
 		t.Fatal(err)
 	}
-	if b, err := os.ReadFile(real); err != nil || !strings.Contains(string(b), "home") {
+	if b, err := os.ReadFile(target); err != nil || !strings.Contains(string(b), "home") {
 		t.Errorf("%q, %v", b, err)
 	}
 	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {

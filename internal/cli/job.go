@@ -42,7 +42,7 @@ type waitJob struct {
 
 // Help is shown below the summary of the command.
 func (*waitJob) Help() string {
-	return "Exit code 8 means that the job failed or was cancelled."
+	return "Exit code 8 means that the job failed or was cancelled, or that some objects could not be changed."
 }
 
 // Run waits and writes the job.
@@ -99,12 +99,19 @@ func (c *Client) wait(ctx context.Context, std *Streams, id string) (json.RawMes
 			Progress int    `json:"progress"`
 			Total    int    `json:"total"`
 			Error    string `json:"error"`
+			Result   struct {
+				Matched int `json:"matched"`
+				Failed  int `json:"failed"`
+			} `json:"result"`
 		}
 		if err := json.Unmarshal(raw, &job); err != nil {
 			return nil, err
 		}
 		switch job.State {
 		case "done":
+			if r := job.Result; r.Failed > 0 {
+				return raw, fmt.Errorf("%w: %d of %d objects could not be changed, the job's result says why", ErrUnsuccessful, r.Failed, r.Matched)
+			}
 			return raw, nil
 		case "failed":
 			return raw, fmt.Errorf("%w: the job failed: %s", ErrUnsuccessful, job.Error)

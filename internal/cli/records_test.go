@@ -129,6 +129,8 @@ func TestManyAreChangedByOneOrder(t *testing.T) {
 	if r := w.runIn(w.Context(), "0000000000000001", "device", "bulk", "archive", "--ids-from", "-", "--yes", "--no-wait", "-o", "id"); r.code != 0 || len(strings.Fields(r.out)) != 1 {
 		t.Errorf("%+v", r)
 	}
+	// What cannot be done to some objects keeps none of the others from it, and is told.
+	w.run(cli.ExitUnsuccess, "device", "bulk", "update", "--profile", "no", "--ids-from", ids, "--yes")
 	w.run(cli.ExitInvalid, "device", "bulk", "update", "--root-key-file", w.write("k", aKey), "--ids-from", ids, "--yes")
 }
 
