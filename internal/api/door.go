@@ -114,12 +114,32 @@ func (a *api) enter(d *door, next http.Handler, w http.ResponseWriter, r *http.R
 		a.refuse(w, r, err)
 		return
 	}
-	r = r.WithContext(service.As(r.Context(), actor))
+	asked := r
+	ctx := context.WithValue(service.As(r.Context(), actor), againKey{}, func() error {
+		now, err := a.who(asked)
+		if err == nil && !now.May(d.permission) {
+			err = service.ErrForbidden
+		}
+		return err
+	})
+	r = r.WithContext(ctx)
 	if d.once && len(r.Header.Values(idempotencyKey)) > 0 {
 		a.atMostOnce(actor, next, w, r)
 		return
 	}
 	next.ServeHTTP(w, r)
+}
+
+type againKey struct{}
+
+// stillMay asks again whether the request that ctx belongs to may pass: what lasts longer than
+// a moment outlives tokens otherwise.
+func stillMay(ctx context.Context) error {
+	again, ok := ctx.Value(againKey{}).(func() error)
+	if !ok {
+		return service.ErrUnauthenticated
+	}
+	return again()
 }
 
 // who returns who makes a request.
@@ -135,6 +155,9 @@ func (a *api) who(r *http.Request) (identity.Actor, error) {
 		}
 	}
 	in := r.Header.Get(subscriberHeader)
+	if given := r.Header.Values(subscriberHeader); len(given) > 1 || len(given) == 1 && in == "" {
+		return identity.Actor{}, badParameter("header."+subscriberHeader, "names no subscriber, or several", "name one, or leave it out")
+	}
 	if len(in) > maxSubscriber {
 		return identity.Actor{}, fmt.Errorf("acting in this subscriber %w", service.ErrForbidden)
 	}

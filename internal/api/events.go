@@ -51,7 +51,7 @@ func (a *api) campaignExists(ctx huma.Context, next func(huma.Context)) {
 
 // watch sends what is new until the campaign has ended, the viewer has gone or the server stops.
 func (a *api) watch(ctx context.Context, in *eventsInput, send sse.Sender) {
-	seq, version, silence := in.LastEventID, int64(-1), time.Duration(0)
+	seq, version, silence, unasked := in.LastEventID, int64(-1), time.Duration(0), time.Duration(0)
 	tick := time.NewTicker(a.Poll)
 	defer tick.Stop()
 	for {
@@ -64,6 +64,13 @@ func (a *api) watch(ctx context.Context, in *eventsInput, send sse.Sender) {
 		}
 		if ended {
 			return
+		}
+		if unasked += a.Poll; unasked >= a.Heartbeat {
+			unasked = 0
+			if err := stillMay(ctx); err != nil {
+				a.Log.InfoContext(ctx, "event stream ended with its token", "request_id", requestID(ctx), "campaign", in.ID, "reason", err)
+				return
+			}
 		}
 		if silence += a.Poll; news {
 			silence = 0
