@@ -290,13 +290,28 @@ func (c collection[T, K]) List(ctx context.Context, q store.Query) (store.Page[T
 	if cond, err = c.searched(ctx, cond, q); err != nil {
 		return page, err
 	}
-	if q.Text != "" || len(q.Sort) > 1 || len(q.Sort) > 0 && len(q.Where) > 0 {
-		cond = c.narrowed(cond, terms, limit+1)
+	limit++ // one more than asked for tells whether there is a next page
+	var items []T
+	var places [][]place
+	switch {
+	case len(q.Sort) > 1:
+		// On one view: if rows changed between the two, the page would seem to be the last one.
+		err = c.View(ctx, func(v Querier) error {
+			c := c
+			c.Reader = v
+			cond, err := c.bounded(ctx, cond, terms, limit)
+			if err == nil {
+				items, places, err = c.query(ctx, c.narrowed(cond, terms, limit), terms, limit)
+			}
+			return err
+		})
+	case q.Text != "" || len(q.Sort) > 0 && len(q.Where) > 0:
+		items, places, err = c.query(ctx, c.narrowed(cond, terms, limit), terms, limit)
+	default:
+		items, places, err = c.query(ctx, cond, terms, limit)
 	}
-	// One more than asked for tells whether there is a next page.
-	items, places, err := c.query(ctx, cond, terms, limit+1)
-	if page.Items = items; len(items) > limit {
-		page.Items, page.Next = items[:limit], cursorOf(list, places[limit-1])
+	if page.Items = items; len(items) == limit {
+		page.Items, page.Next = items[:limit-1], cursorOf(list, places[limit-2])
 	}
 	return page, err
 }
