@@ -60,17 +60,24 @@ func (t *tableReport) header() string {
 // table is a kind of object that is imported and exported in bulk.
 type table struct {
 	plural  string
-	read    func(context.Context, io.Reader, service.ImportOptions) (bulk.Report, error)
+	read    func(context.Context, io.Reader, service.ImportOptions) (bulk.Report, error) // nil: they are not imported
 	written func(context.Context, io.Writer, bulk.ExportOptions) (int, error)
+	// whole says that there is a reference format beside the friendly one, and that there are keys.
+	whole bool
 }
 
 // tables registers import and export. Both stream, as contents do.
 func (a *api) tables() {
 	s := a.Service
 	for _, t := range []table{
-		{"devices", s.ImportDevices, s.ExportDevices},
-		{"device-sets", s.ImportDeviceSets, s.ExportDeviceSets},
-		{"multicast-groups", s.ImportGroups, s.ExportGroups},
+		{"devices", s.ImportDevices, s.ExportDevices, true},
+		{"device-sets", s.ImportDeviceSets, s.ExportDeviceSets, true},
+		{"multicast-groups", s.ImportGroups, s.ExportGroups, true},
+		{"regions", s.ImportRegions, s.ExportRegions, false},
+		{"device-profiles", s.ImportProfiles, s.ExportProfiles, false},
+		{"files", nil, s.ExportFiles, false},
+		{"smart-delta-keys", nil, s.ExportSmartDeltaKeys, false},
+		{"campaigns", nil, s.ExportCampaigns, false},
 	} {
 		a.table(t)
 	}
@@ -82,19 +89,21 @@ func (a *api) table(t table) {
 	counts := &huma.Param{Description: "The counts of the report: rows, created, updated, unchanged, failed, written", Schema: &huma.Schema{Type: huma.TypeString}}
 	name := words(t.plural)
 
-	a.stream(identity.WriteFleet, &huma.Operation{OperationID: "import-" + t.plural, Method: http.MethodPost, Path: Prefix + "/" + t.plural + "/import", Tags: []string{t.plural},
-		Summary: "Import " + name,
-		Description: "Creates and changes what the rows of a table say. Bad rows are no problem document: the answer is 200 and counts them in `failed`. " +
-			"With `Accept: text/csv` the answer is the bad rows themselves, as they were sent, with a column that says why; it holds the keys that were in them.",
-		Parameters:  []*huma.Param{tableFormat.param(), importMode.param(), dryRun.param()},
-		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{csvType: text}},
-		Responses: map[string]*huma.Response{
-			"200": {Description: "OK", Headers: map[string]*huma.Param{"Import-Report": counts}, Content: map[string]*huma.MediaType{"application/json": {Schema: report}, csvType: text}}},
-	}, func(w http.ResponseWriter, r *http.Request) error { return readTable(w, r, t) })
+	if t.read != nil {
+		a.stream(identity.WriteFleet, &huma.Operation{OperationID: "import-" + t.plural, Method: http.MethodPost, Path: Prefix + "/" + t.plural + "/import", Tags: []string{t.plural},
+			Summary: "Import " + name,
+			Description: "Creates and changes what the rows of a table say. Bad rows are no problem document: the answer is 200 and counts them in `failed`. " +
+				"With `Accept: text/csv` the answer is the bad rows themselves, as they were sent, with a column that says why; it holds the keys that were in them.",
+			Parameters:  parameters(t.importChoices()),
+			RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{csvType: text}},
+			Responses: map[string]*huma.Response{
+				"200": {Description: "OK", Headers: map[string]*huma.Param{"Import-Report": counts}, Content: map[string]*huma.MediaType{"application/json": {Schema: report}, csvType: text}}},
+		}, func(w http.ResponseWriter, r *http.Request) error { return readTable(w, r, t) })
+	}
 
 	a.stream(identity.ReadFleet, &huma.Operation{OperationID: "export-" + t.plural, Method: http.MethodGet, Path: Prefix + "/" + t.plural + "/export", Tags: []string{t.plural},
 		Summary: "Export " + name, Description: "All that are not archived, in a form that can be imported again. Columns of keys are empty unless asked for.",
-		Parameters: []*huma.Param{exportFormat.param(), withKeys.param()},
+		Parameters: parameters(t.exportChoices()),
 		Responses:  map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{csvType: text}}},
 	}, func(w http.ResponseWriter, r *http.Request) error { return a.writeTable(w, r, t) })
 }
@@ -113,6 +122,9 @@ var (
 	withKeys     = choice{"keys", "Keys in clear too: this needs the permission keys:reveal, and is in the audit log", []string{"false", "true"}}
 )
 
+// formats are those of tables by name.
+var formats = map[string]bulk.Format{bulk.Detect.String(): bulk.Detect, bulk.Reference.String(): bulk.Reference, bulk.Friendly.String(): bulk.Friendly}
+
 func (c choice) param() *huma.Param {
 	s := &huma.Schema{Type: huma.TypeString, Default: c.values[0]}
 	for _, v := range c.values {
@@ -123,6 +135,24 @@ func (c choice) param() *huma.Param {
 	}
 	return &huma.Param{Name: c.name, In: "query", Description: c.doc, Schema: s}
 }
+
+// importChoices are the parameters of an import of t, exportChoices those of an export.
+func (t table) importChoices() []choice {
+	format := tableFormat
+	if !t.whole {
+		format.values = []string{bulk.Detect.String(), bulk.Friendly.String()}
+	}
+	return []choice{format, importMode, dryRun}
+}
+
+func (t table) exportChoices() []choice {
+	if !t.whole {
+		return nil
+	}
+	return []choice{exportFormat, withKeys}
+}
+
+func parameters(choices []choice) []*huma.Param { return each(choices, choice.param) }
 
 // choose returns which value each choice has in the query of r.
 func choose(r *http.Request, choices ...choice) ([]int, error) {
@@ -141,12 +171,13 @@ func choose(r *http.Request, choices ...choice) ([]int, error) {
 
 // readTable imports the body and answers with the report, or with the bad rows.
 func readTable(w http.ResponseWriter, r *http.Request, t table) error {
-	picked, err := choose(r, tableFormat, importMode, dryRun)
+	choices := t.importChoices()
+	picked, err := choose(r, choices...)
 	if err != nil {
 		return err
 	}
 	opt := service.ImportOptions{Mode: bulk.Mode(picked[1]), DryRun: picked[2] == 1}
-	opt.Format = bulk.Format(picked[0])
+	opt.Format = formats[choices[0].values[picked[0]]]
 	out := tableReport{Mode: importMode.values[picked[1]], DryRun: opt.DryRun, Unknown: []string{}, Errors: []rowError{}}
 	opt.Outcome = func(o bulk.Outcome) error {
 		for _, e := range o.Errors[:min(len(o.Errors), maxRowErrors-len(out.Errors))] {
@@ -209,13 +240,13 @@ func (b *badRows) Write(row []byte) (int, error) {
 
 // writeTable exports.
 func (a *api) writeTable(w http.ResponseWriter, r *http.Request, t table) error {
-	picked, err := choose(r, exportFormat, withKeys)
+	picked, err := choose(r, t.exportChoices()...)
 	if err != nil {
 		return err
 	}
-	opt := bulk.ExportOptions{Format: bulk.Friendly, Keys: picked[1] == 1}
-	if picked[0] == 1 {
-		opt.Format = bulk.Reference
+	opt := bulk.ExportOptions{Format: bulk.Friendly}
+	if t.whole {
+		opt.Format, opt.Keys = formats[exportFormat.values[picked[0]]], picked[1] == 1
 	}
 	if opt.Keys {
 		w.Header().Set("Cache-Control", "no-store")

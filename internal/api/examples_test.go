@@ -227,7 +227,7 @@ func (c *contract) example(op *operation, token string) (r request, ok bool) {
 	case slices.Contains(op.takes, "application/octet-stream"):
 		r.body, r.contentType = []byte("content"), "application/octet-stream"
 	case slices.Contains(op.takes, "text/csv"):
-		r.body, r.contentType = []byte("dev_eui,name\n0004a30b00112233,x\n"), "text/csv"
+		r.body, r.contentType = []byte("dev_eui,name,producer_id,module_id,hw_revision\n0004a30b00112233,x,acme,imported,1\n"), "text/csv"
 	case op.body == nil:
 		return r, len(op.takes) == 0
 	case op.id == "login":

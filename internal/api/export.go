@@ -15,7 +15,7 @@ import (
 
 // addExport registers the export of a kind of object that has one form of table: a column for
 // each field of its JSON form that can be seen, the fields of a field as "policy.retries", lists
-// separated by blanks. The kinds that can be imported have tables of their own.
+// separated by blanks. The objects of the fleet have tables of their own.
 func addExport[T, D any](a *api, l listing[T, D]) {
 	columns := a.columns(reflect.TypeFor[D](), "")
 	a.stream(l.read, &huma.Operation{OperationID: "export-" + l.plural, Method: http.MethodGet, Path: Prefix + "/" + l.plural + "/export", Tags: []string{l.plural},

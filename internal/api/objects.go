@@ -1,8 +1,6 @@
 package api
 
 import (
-	"slices"
-
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/identity"
 	"github.com/starling-fuota/starling/internal/service"
@@ -13,17 +11,11 @@ import (
 // asID is the identifier of objects that the server names.
 func asID(s string) (string, error) { return s, nil }
 
-// tabled are the kinds that are imported and exported in tables of their own form.
-var tabled = []store.Kind{store.KindDevice, store.KindDeviceSet, store.KindGroup}
-
 // addAll registers what is done with a kind of object of the fleet, one by one and many at once.
 func addAll[T interface{ Validate() error }, K comparable, D any](a *api, use *service.Resource[T, K], r resource[T, K, D]) {
 	r.use, r.read, r.write = use, identity.ReadFleet, identity.WriteFleet
 	add(a, r)
 	addMany(a, r, use)
-	if !slices.Contains(tabled, r.kind) {
-		addExport(a, r.listing())
-	}
 }
 
 // objects registers every kind of object.
