@@ -10,9 +10,6 @@ import (
 	"strings"
 )
 
-// free are fields without a bound that the schema could say: they hold what others made.
-var free = []string{"private_key"}
-
 // everyFieldIsBounded looks at what clients send: no text without a length or a form, no number
 // and no list without an end.
 func everyFieldIsBounded(c *contract) {

@@ -1,14 +1,6 @@
 package api_test
 
-import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/json"
-	"encoding/pem"
-	"testing"
-)
+import "testing"
 
 func TestOrdersThatCannotBeAreProblems(t *testing.T) {
 	s := start(t)
@@ -33,22 +25,4 @@ func TestOrdersThatCannotBeAreProblems(t *testing.T) {
 	s.refused(404, "not_found", s.do("POST", "/api/v1/campaigns/none/copies", `{}`))
 	s.refused(404, "not_found", s.do("POST", "/api/v1/campaigns/none/device-sets", `{"name":"x","outcomes":["failed"]}`))
 	s.refused(422, "invalid", s.do("POST", "/api/v1/campaigns/"+ids["campaigns"]+"/device-sets", `{"name":"x","outcomes":[]}`))
-}
-
-// newKey returns the body that makes a smart delta key.
-func newKey(t *testing.T) []byte {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	body, err := json.Marshal(map[string]string{"name": "k", "private_key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return body
 }

@@ -120,16 +120,16 @@ func TestASessionIsGoodUntilItEnds(t *testing.T) {
 func TestPagesOfOtherOriginsDoNothingWithACookie(t *testing.T) {
 	s, _, _ := guarded(t, false)
 	cookie := ask(t, "POST", s.URL+"/api/v1/session", loginBody).cookie("starling_session").String()
-	make := func(headers ...string) int {
+	create := func(headers ...string) int {
 		return ask(t, "POST", s.URL+"/api/v1/regions", `{"name":"x"}`, append(headers, "Cookie", cookie)...).StatusCode
 	}
 	for _, foreign := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}} {
-		if status := make(foreign...); status != 403 {
+		if status := create(foreign...); status != 403 {
 			t.Errorf("%v: %d", foreign, status)
 		}
 	}
 	for _, own := range [][]string{{"Sec-Fetch-Site", "same-origin"}, {"Origin", s.URL}, {}} {
-		if status := make(own...); status != 201 && status != 422 {
+		if status := create(own...); status != 201 && status != 422 {
 			t.Errorf("%v: %d", own, status)
 		}
 	}

@@ -170,8 +170,8 @@ func URL(database string) string {
 func admin(t testing.TB, query string) {
 	t.Helper()
 	conn := Connect(t, strings.TrimPrefix(server.url.Path, "/"))
-	defer conn.Close(context.Background())
-	if _, err := conn.Exec(context.Background(), query); err != nil {
+	_, err := conn.Exec(context.Background(), query)
+	if err = errors.Join(err, conn.Close(context.Background())); err != nil {
 		t.Fatal(err)
 	}
 }
