@@ -52,9 +52,15 @@ func (e *EUI64) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
+// separators are what people write between the bytes of an identifier.
+var separators = strings.NewReplacer("-", "", ":", "")
+
 // parseHex fills dst from s, which must hold exactly len(dst) bytes.
 func parseHex(dst []byte, s string) error {
-	clean := strings.NewReplacer("-", "", ":", "").Replace(strings.TrimSpace(s))
+	clean := strings.TrimSpace(s)
+	if len(clean) != 2*len(dst) { // as it is written nearly always: nothing to take out
+		clean = separators.Replace(clean)
+	}
 	if len(clean) != 2*len(dst) {
 		return fmt.Errorf("%d hexadecimal digits, want %d: %w", len(clean), 2*len(dst), ErrText)
 	}
