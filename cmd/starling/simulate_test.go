@@ -239,7 +239,7 @@ func TestACampaignGoesOnAfterAKill(t *testing.T) {
 	s := start(t)
 	s.serveApart("--sim-pace", "follow")
 	fota, binary := s.fill(8, "--packages", "v2")
-	early, late := s.made(fota...), s.made(binary...)
+	early, late := s.made(fota...), ""
 	s.cli(0, "campaign", "start", early)
 	before := s.status(early)
 	s.end()
@@ -253,7 +253,10 @@ func TestACampaignGoesOnAfterAKill(t *testing.T) {
 		t.Errorf("devices that run 2.0.0.0:\n%s", out)
 	}
 
-	// Once more, when fragments are on the air. Time runs fast, so the kill may come too late.
+	// Once more, when fragments are on the air. Time runs fast: a large file, so that the kill does not come too
+	// late, which it still may.
+	large := s.made("file", "create", "--name", "large", "--type", "binary", s.write("large.bin", []byte(strings.Repeat("many fragments ", 12_000))))
+	late = s.made(append(binary[:len(binary)-1:len(binary)-1], large)...)
 	for try := 0; ; try++ {
 		s.cli(0, "campaign", "start", late)
 		for out := ""; !strings.Contains(out, "DataFragment: ") && s.status(late) == "RUNNING"; {

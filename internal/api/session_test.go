@@ -238,7 +238,10 @@ func TestAnImportWithAKeyStreamsAndIsDoneOnce(t *testing.T) {
 		for i := 0; i < len(as); i += 2 {
 			req.Header.Set(as[i], as[i+1])
 		}
-		res, err := direct.Do(req)
+		// The body is sent when the server reads it, and that is after it has noted the key.
+		req.Header.Set("Expect", "100-continue")
+		patient := &http.Client{Transport: &http.Transport{ExpectContinueTimeout: time.Minute}}
+		res, err := patient.Do(req)
 		if err != nil {
 			t.Error(err)
 			first <- answer{&http.Response{}, ""}

@@ -277,24 +277,33 @@ func (w *writer[T, K, L]) Write(ctx context.Context, changes []bulk.Change[T]) (
 	if err := w.announce(ctx, w.references, changes); err != nil {
 		return 0, err
 	}
+	// New objects that follow one another go to the store together.
+	var fresh []*T
+	store := func(before int) (int, error) {
+		refused, err := w.resource.insertAll(ctx, w.changes, fresh)
+		refused += before - len(fresh)
+		fresh = fresh[:0]
+		return refused, aboutRow(err)
+	}
 	for i := range changes {
-		if err := w.write(ctx, changes[i]); err != nil {
-			return i, err
+		c := &changes[i]
+		if c.Before == nil {
+			if w.free != nil {
+				if err := w.free(ctx, w.changes, &c.After); err != nil {
+					return i, aboutRow(err)
+				}
+			}
+			fresh = append(fresh, &c.After)
+			continue
+		}
+		if refused, err := store(i); err != nil {
+			return refused, err
+		}
+		if err := w.resource.replace(ctx, w.changes, c.Before, &c.After); err != nil {
+			return i, aboutRow(err)
 		}
 	}
-	return 0, nil
-}
-
-func (w *writer[T, K, L]) write(ctx context.Context, c bulk.Change[T]) error {
-	if c.Before != nil {
-		return aboutRow(w.resource.replace(ctx, w.changes, c.Before, &c.After))
-	}
-	if w.free != nil {
-		if err := w.free(ctx, w.changes, &c.After); err != nil {
-			return aboutRow(err)
-		}
-	}
-	return aboutRow(w.resource.insert(ctx, w.changes, &c.After))
+	return store(len(changes))
 }
 
 // references are objects that are asked for the same thing once: the rows of a table share a few

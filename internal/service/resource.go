@@ -92,6 +92,35 @@ func (r *Resource[T, K]) Create(ctx context.Context, obj T) (T, error) {
 
 // insert completes a new object and stores it, if it is valid.
 func (r *Resource[T, K]) insert(ctx context.Context, c *changes, obj *T) error {
+	if err := r.complete(ctx, c, obj); err != nil {
+		return err
+	}
+	if err := r.rules.collection(c).Create(ctx, obj); err != nil {
+		return err
+	}
+	return r.record(c, "create", nil, obj)
+}
+
+// insertAll is insert of many objects, whose transaction is given up if one cannot be stored. It returns which one that is.
+func (r *Resource[T, K]) insertAll(ctx context.Context, c *changes, objs []*T) (refused int, err error) {
+	for i, obj := range objs {
+		if err := r.complete(ctx, c, obj); err != nil {
+			return i, err
+		}
+	}
+	if refused, err = r.rules.collection(c).CreateAll(ctx, objs); err != nil {
+		return refused, err
+	}
+	for i, obj := range objs {
+		if err := r.record(c, "create", nil, obj); err != nil {
+			return i, err
+		}
+	}
+	return 0, nil
+}
+
+// complete fills in what the server makes of a new object, and returns why it must not be stored, or nil.
+func (r *Resource[T, K]) complete(ctx context.Context, c *changes, obj *T) error {
 	subscriber, err := c.whose(ctx)
 	if err != nil {
 		return err
@@ -112,13 +141,7 @@ func (r *Resource[T, K]) insert(ctx context.Context, c *changes, obj *T) error {
 	if err := r.allowed(ctx, c, nil, obj); err != nil {
 		return err
 	}
-	if err := r.admit(ctx, c); err != nil {
-		return err
-	}
-	if err := r.rules.collection(c).Create(ctx, obj); err != nil {
-		return err
-	}
-	return r.record(c, "create", nil, obj)
+	return r.admit(ctx, c)
 }
 
 // admit holds one more object against the quota.

@@ -69,6 +69,10 @@ type Collection[T any, K comparable] interface {
 	// if the identifier, or another value that must be unique, is taken.
 	Create(ctx context.Context, obj *T) error
 
+	// CreateAll is Create of many objects, in order and in one transaction. If one cannot be stored it returns
+	// which, beside the error, and none is; inside of Tx the transaction must be given up then.
+	CreateAll(ctx context.Context, objs []*T) (refused int, err error)
+
 	// Find returns one object, archived or not, or ErrNotFound.
 	Find(ctx context.Context, key K) (T, error)
 

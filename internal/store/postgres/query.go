@@ -75,7 +75,7 @@ func (q queries) Exec(ctx context.Context, query string, args ...any) (int64, er
 }
 
 // ExecAll sends all statements at once and then reads the answers.
-func (q queries) ExecAll(ctx context.Context, query string, n int, args func(int) []any) error {
+func (q queries) ExecAll(ctx context.Context, query string, n int, args func(int) []any) (failed int, err error) {
 	const atOnce = 1000 // bounds the memory of a long list
 	query = numbered(query)
 	for from := 0; from < n; from += atOnce {
@@ -83,15 +83,27 @@ func (q queries) ExecAll(ctx context.Context, query string, n int, args func(int
 		for i := from; i < min(from+atOnce, n); i++ {
 			b.Queue(query, args(i)...)
 		}
-		if err := q.on.SendBatch(ctx, b).Close(); err != nil {
-			return q.note(err)
+		results := q.on.SendBatch(ctx, b)
+		for i := range b.Len() {
+			if _, err := results.Exec(); err != nil {
+				_ = results.Close() // gives the same error
+				return from + i, q.note(err)
+			}
+		}
+		if err := results.Close(); err != nil {
+			return from, q.note(err)
 		}
 	}
-	return nil
+	return 0, nil
 }
 
+// planned makes PostgreSQL plan a query each time. A plan that it keeps is one for the table as it
+// was: made on an empty table, it would go through all of a full one until statistics come.
+// Statements that write have but one plan, and keep it.
+const planned = pgx.QueryExecModeCacheDescribe
+
 func (q queries) Each(ctx context.Context, f func(scan func(...any) error) error, query string, args ...any) error {
-	rows, err := q.on.Query(ctx, numbered(query), args...)
+	rows, err := q.on.Query(ctx, numbered(query), append([]any{planned}, args...)...)
 	if err != nil {
 		return q.note(err)
 	}

@@ -66,6 +66,65 @@ type collection[T any, K comparable] struct {
 }
 
 func (c collection[T, K]) Create(ctx context.Context, obj *T) error {
+	values, err := c.first(obj)
+	if err != nil {
+		return err
+	}
+	return c.Write(ctx, func(q Querier) error {
+		args, err := c.row(ctx, q, obj, values)
+		if err != nil {
+			return err
+		}
+		if _, err := q.Try(ctx, c.insert(), args...); err != nil {
+			return c.conflict(err)
+		}
+		if c.saved != nil {
+			return c.saved(ctx, q, obj)
+		}
+		return nil
+	})
+}
+
+func (c collection[T, K]) CreateAll(ctx context.Context, objs []*T) (refused int, err error) {
+	values := make([][]any, len(objs))
+	for i, obj := range objs {
+		if values[i], err = c.first(obj); err != nil {
+			return i, err
+		}
+	}
+	err = c.Write(ctx, func(q Querier) (err error) {
+		rows := make([][]any, len(objs))
+		for i, obj := range objs {
+			if rows[i], err = c.row(ctx, q, obj, values[i]); err != nil {
+				refused = i
+				return err
+			}
+		}
+		if refused, err = q.ExecAll(ctx, c.insert(), len(rows), func(i int) []any { return rows[i] }); err != nil {
+			return c.conflict(err)
+		}
+		if c.saved == nil {
+			return nil
+		}
+		for i, obj := range objs {
+			if err := c.saved(ctx, q, obj); err != nil {
+				refused = i
+				return err
+			}
+		}
+		return nil
+	})
+	return refused, err
+}
+
+// insert returns the statement that stores a new object.
+func (c collection[T, K]) insert() string {
+	names := slices.Concat([]string{"id", "subscriber_id"}, c.written())
+	return fmt.Sprintf("INSERT INTO %s (%s) VALUES (?%s)", c.table, strings.Join(names, ", "), strings.Repeat(", ?", len(names)-1))
+}
+
+// first gives a new object its first revision and its subscriber, and returns what values does.
+func (c collection[T, K]) first(obj *T) ([]any, error) {
 	m := c.common(obj)
 	*m.revision = 1
 	switch {
@@ -76,30 +135,25 @@ func (c collection[T, K]) Create(ctx context.Context, obj *T) error {
 	}
 	values, err := c.values(obj)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := checkText(c.keyText(c.key(obj))); err != nil {
-		return c.about(c.key(obj), err)
+		return nil, c.about(c.key(obj), err)
 	}
 	if err := checkText(*m.subscriber); err != nil {
-		return c.about(c.key(obj), err)
+		return nil, c.about(c.key(obj), err)
 	}
-	names := slices.Concat([]string{"id", "subscriber_id"}, c.written())
-	query := fmt.Sprintf("INSERT INTO %s (%s) VALUES (?%s)", c.table, strings.Join(names, ", "), strings.Repeat(", ?", len(names)-1))
-	return c.Write(ctx, func(q Querier) error {
-		secrets, err := c.sealAll(ctx, q, *m.subscriber, obj)
-		if err != nil {
-			return err
-		}
-		args := slices.Concat([]any{c.bind(c.key(obj)), *m.subscriber}, values, secrets)
-		if _, err := q.Try(ctx, query, args...); err != nil {
-			return c.conflict(err)
-		}
-		if c.saved != nil {
-			return c.saved(ctx, q, obj)
-		}
-		return nil
-	})
+	return values, nil
+}
+
+// row returns the parameters of insert.
+func (c collection[T, K]) row(ctx context.Context, q Querier, obj *T, values []any) ([]any, error) {
+	subscriber := *c.common(obj).subscriber
+	secrets, err := c.sealAll(ctx, q, subscriber, obj)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat([]any{c.bind(c.key(obj)), subscriber}, values, secrets), nil
 }
 
 func (c collection[T, K]) Update(ctx context.Context, obj *T) error {

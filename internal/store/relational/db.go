@@ -16,8 +16,9 @@ type Querier interface {
 	// Exec runs a statement and returns how many rows it touched.
 	Exec(ctx context.Context, query string, args ...any) (int64, error)
 
-	// ExecAll runs one statement n times, with the parameters that args returns for 0..n-1.
-	ExecAll(ctx context.Context, query string, n int, args func(i int) []any) error
+	// ExecAll runs one statement n times, with the parameters that args returns for 0..n-1. Beside
+	// an error it returns which run it is of; the transaction must be given up then.
+	ExecAll(ctx context.Context, query string, n int, args func(i int) []any) (failed int, err error)
 
 	// Each calls f for every row of a query. Scan may set its targets from the left to the right only.
 	Each(ctx context.Context, f func(scan func(...any) error) error, query string, args ...any) error

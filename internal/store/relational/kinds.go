@@ -177,8 +177,9 @@ func saveMembers(ctx context.Context, q Querier, s *fleet.DeviceSet) error {
 	if _, err := q.Exec(ctx, "DELETE FROM device_set_member WHERE set_id = ?", s.ID); err != nil {
 		return err
 	}
-	return q.ExecAll(ctx, "INSERT INTO device_set_member (set_id, position, dev_eui) VALUES (?, ?, ?)", len(s.Devices),
+	_, err := q.ExecAll(ctx, "INSERT INTO device_set_member (set_id, position, dev_eui) VALUES (?, ?, ?)", len(s.Devices),
 		func(i int) []any { return []any{s.ID, int64(i + 1), ID(s.Devices[i])} })
+	return err
 }
 
 // loadMembers fills in the members of sets.

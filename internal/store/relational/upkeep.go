@@ -82,7 +82,7 @@ func (k *kind[T, K]) sealSome(ctx context.Context, d DB, q Querier, task string)
 			return false, fmt.Errorf("%s %s: %w", k.name, k.keyText(r.id), err)
 		}
 	}
-	err = q.ExecAll(ctx, fmt.Sprintf("UPDATE %s SET %s = ? WHERE id = ?", k.table, column), len(rows),
+	_, err = q.ExecAll(ctx, fmt.Sprintf("UPDATE %s SET %s = ? WHERE id = ?", k.table, column), len(rows),
 		func(i int) []any { return []any{rows[i].value, k.bind(rows[i].id)} })
 	if err != nil {
 		return false, err

@@ -126,21 +126,21 @@ func (q queries) Each(ctx context.Context, f func(scan func(...any) error) error
 
 // ExecAll runs one prepared statement n times. It is as fast as one statement
 // over a JSON list, and the planner cannot get it wrong.
-func (q queries) ExecAll(ctx context.Context, query string, n int, args func(int) []any) error {
+func (q queries) ExecAll(ctx context.Context, query string, n int, args func(int) []any) (failed int, err error) {
 	if n == 0 {
-		return nil
+		return 0, nil
 	}
 	stmt, err := q.PrepareContext(ctx, query)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() { _ = stmt.Close() }() // it holds nothing that could fail to be written
 	for i := range n {
 		if _, err := stmt.ExecContext(ctx, args(i)...); err != nil {
-			return err
+			return i, err
 		}
 	}
-	return nil
+	return 0, nil
 }
 
 // Try is Exec: a statement that fails leaves the transaction as it was.

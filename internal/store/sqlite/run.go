@@ -142,5 +142,6 @@ func markSent(ctx context.Context, q querier, campaignID string, sent []store.Se
 
 // execAll runs one prepared statement for every item.
 func execAll[T any](ctx context.Context, q querier, query string, items []T, args func(T) []any) error {
-	return queries{querier: q}.ExecAll(ctx, query, len(items), func(i int) []any { return args(items[i]) })
+	_, err := queries{querier: q}.ExecAll(ctx, query, len(items), func(i int) []any { return args(items[i]) })
+	return err
 }

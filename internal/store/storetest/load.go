@@ -94,13 +94,17 @@ func importDevices(b *testing.B, s store.Store, total int) (took imported) {
 	b.Helper()
 	put := func(from int) error {
 		return s.Tx(b.Context(), func(o store.Objects) error {
+			devices := map[string][]*fleet.Device{}
 			for n := from; n < min(from+1000, total); n++ {
 				d := loadDevice(n)
 				subscriber := largeSubscriber
 				if n%1000 == 999 {
 					subscriber = smallSubscriber
 				}
-				if err := o.Within(subscriber).Devices().Create(b.Context(), &d); err != nil {
+				devices[subscriber] = append(devices[subscriber], &d)
+			}
+			for subscriber, list := range devices {
+				if _, err := o.Within(subscriber).Devices().CreateAll(b.Context(), list); err != nil {
 					return err
 				}
 			}

@@ -70,6 +70,7 @@ func Run(t *testing.T, openWith OpenWith) {
 		{"ASetWithAFilterHasTheDevicesThatMatch", filterSets},
 		{"OneSubscriberSeesNothingOfAnother", within},
 		{"WhatADeviceRanIsRemembered", firmwareHistory},
+		{"ManyObjectsAreStoredTogetherOrNotAtAll", createAll},
 		{"WhatMustBeUniqueIs", uniqueness},
 		{"UpdateRefusesAStaleRevision", staleUpdates},
 		{"ArchivedObjectsLeaveTheListsOnly", archiving},
