@@ -313,6 +313,13 @@ func TestContentGoesUpAndComesDown(t *testing.T) {
 	if r := w.run(0, "file", "upload", bare, w.write("b", "bytes"), "-o", "json"); !strings.Contains(r.out, `"size": 5`) {
 		t.Errorf("%q", r.out)
 	}
+
+	// What cannot be run is taken, with a warning that scripts do not see.
+	elf := w.write("image.elf", "\x7fELF\x01\x01\x01"+strings.Repeat("\x00", 57))
+	if r := w.runIn(context.Background(), "", "file", "create", "--name", "elf", "--type", "firmware", "--version", "4.0.0.0", "--profile", profile, elf, "-o", "id"); r.code != 0 ||
+		strings.Count(r.out, "\n") != 1 || !strings.Contains(r.err, "objcopy -O binary") {
+		t.Errorf("%+v", r)
+	}
 }
 
 func TestACampaignIsStartedWatchedAndStopped(t *testing.T) {

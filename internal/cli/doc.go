@@ -13,8 +13,9 @@
 // standard input, a terminal or the environment, never from flags: other users of a machine can see those.
 //
 // A noun (type noun) is a collection of the API; its columns, filters and orders are
-// written once, and a test compares them with the API's own document. The commands of
-// a noun are generic: List, Show, Create, Update, Archive, Bulk.
+// written once, and its flags are a struct whose JSON is what the API takes. A test compares
+// all of them with the API's own document. The commands of a noun are generic: List, Show, Create,
+// Update, Archive, Bulk, and importTable, exportTable or exportList.
 //
 // Exit codes:
 //

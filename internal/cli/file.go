@@ -27,7 +27,7 @@ type File struct {
 
 func (*File) noun() *noun {
 	return &noun{path: "files", fields: "archived, created_at, id, name, profile_id, size, type, updated_at, uploaded_at, version",
-		columns: columns{"id", "name", "type", "version", "base_version", "size", "profile_id", "uploaded_at"},
+		columns: columns{"id", "name", "type", "version", "base_version", "size", "format", "profile_id", "uploaded_at"},
 		wide:    append(columns{"sha256", "descriptor", "library", "smart_delta_key_id", "description"}, stamps...)}
 }
 
@@ -129,7 +129,26 @@ func (c *Client) upload(ctx context.Context, std *Streams, id, name string) (jso
 		return nil, err
 	}
 	defer func() { _ = res.Body.Close() }()
-	return io.ReadAll(res.Body)
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, err
+	}
+	return raw, warn(std, raw)
+}
+
+// warn writes what the server thinks of a file that it has taken: whoever uploads an ELF should
+// learn it now, and not when the campaign is refused.
+func warn(std *Streams, raw json.RawMessage) error {
+	var file struct {
+		Warnings []struct{ What, Why, Hint string }
+	}
+	if err := json.Unmarshal(raw, &file); err != nil {
+		return err
+	}
+	for _, w := range file.Warnings {
+		fmt.Fprintf(std.Err, "starling: warning: %s\n  %s\n  %s\n", w.What, w.Why, w.Hint)
+	}
+	return nil
 }
 
 type download struct {

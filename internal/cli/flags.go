@@ -4,21 +4,28 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
 // seconds is a time that the API takes in seconds, and people give as they like.
 type seconds float64
 
-// UnmarshalText reads a number of seconds, or a duration such as "90s" or "12h".
+// UnmarshalText reads a number of seconds, or a duration such as "90s", "12h" or "90d".
 func (s *seconds) UnmarshalText(b []byte) error {
 	if n, err := strconv.ParseFloat(string(b), 64); err == nil {
 		*s = seconds(n)
 		return nil
 	}
+	if number, days := strings.CutSuffix(string(b), "d"); days {
+		if n, err := strconv.ParseFloat(number, 64); err == nil {
+			*s = seconds(n * 24 * 60 * 60)
+			return nil
+		}
+	}
 	d, err := time.ParseDuration(string(b))
 	if err != nil {
-		return fmt.Errorf("%q is no duration, use seconds or something like 90s, 15m or 12h", b)
+		return fmt.Errorf("%q is no duration, use seconds or something like 90s, 15m, 12h or 90d", b)
 	}
 	*s = seconds(d.Seconds())
 	return nil

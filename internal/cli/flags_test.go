@@ -35,12 +35,13 @@ func TestFlagsOfAProfileReachTheServer(t *testing.T) {
 	w := newWorld(t)
 	id := w.made("id", "profile", "create", "--name", "meter", "--producer", "acme", "--module", "m", "--packages", "v2", "--mc-setup", "1", "--multi-package", "1",
 		"--port-fragmentation", "17", "--decoder-max-lost", "60", "--decoder-max-frag-size", "230", "--status-style", "loramac", "--firmware-dialect", "rc1",
-		"--reboots-itself", "--max-groups", "4", "--uplink-period", "15m", "--time-tolerance", "7")
+		"--reboots-itself", "--max-groups", "4", "--uplink-period", "0.5d", "--time-tolerance", "7", "--descriptor", "size-le")
 	p := w.shown("profile", id)
 	w.want(p, "packages", `{"clock_sync":2,"firmware_mgmt":1,"fragmentation":2,"mc_setup":1,"multi_package":1}`)
 	w.want(p, "ports", `{"clock_sync":0,"firmware_mgmt":0,"fragmentation":17,"mc_setup":0}`)
 	w.want(p, "decoder", `{"frag_size_multiple":0,"max_frag_size":230,"max_lost":60,"max_nb_frag":0,"min_frag_size":0}`)
-	w.want(p, "default_uplink_period_s", "900")
+	w.want(p, "default_uplink_period_s", "43200")
+	w.want(p, "descriptor", `"size-le"`)
 	w.want(p, "time_tolerance_s", "7")
 	w.want(p, "reboots_itself", "true")
 	w.want(p, "firmware_dialect", `"rc1"`)
@@ -57,7 +58,7 @@ func TestFlagsOfAProfileReachTheServer(t *testing.T) {
 
 	for args, says := range map[string]string{
 		"profile update " + id + " --packages v3":        "must be one of",
-		"profile update " + id + " --uplink-period soon": "15m or 12h",
+		"profile update " + id + " --uplink-period soon": "15m, 12h or 90d",
 	} {
 		if r := w.run(cli.ExitUsage, strings.Fields(args)...); !strings.Contains(r.err, says) {
 			t.Errorf("%s: %q", args, r.err)
@@ -86,6 +87,17 @@ func TestFlagsOfACampaignReachTheServer(t *testing.T) {
 		t.Errorf("copy %s of %s has policy %v", copied, campaign, got)
 	}
 	w.run(cli.ExitNotFound, "campaign", "copy", "no")
+}
+
+func TestASetCanBeAFilter(t *testing.T) {
+	w := newWorld(t)
+	w.fill()
+	w.run(0, "device", "update", "0100000000000000", "--tag", "north")
+	id := w.made("id", "set", "create", "--name", "north", "--where", "tag=north", "--where", "lorawan_version=1.0", "--text", "0100")
+	s := w.shown("set", id)
+	w.want(s, "filter", `{"text":"0100","where":{"lorawan_version":"1.0","tag":"north"}}`)
+	w.want(s, "device_count", "null") // nobody has counted
+	w.run(cli.ExitInvalid, "set", "create", "--name", "what", "--where", "colour=red")
 }
 
 func TestASetIsMadeOfWhatBecameOfACampaign(t *testing.T) {

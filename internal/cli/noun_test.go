@@ -18,7 +18,10 @@ import (
 type document struct {
 	Paths map[string]map[string]struct {
 		Description string
-		Responses   map[string]struct {
+		RequestBody struct {
+			Content map[string]struct{ Schema schema }
+		}
+		Responses map[string]struct {
 			Content map[string]struct{ Schema schema }
 		}
 	}
@@ -28,6 +31,7 @@ type document struct {
 type schema struct {
 	Ref        string `json:"$ref"`
 	Properties map[string]schema
+	ReadOnly   bool
 	Items      *schema
 }
 
@@ -102,6 +106,55 @@ func TestNounsAreThoseOfTheAPI(t *testing.T) {
 			t.Errorf("%s: sorted by %q, the API says %q", name, got, sorts)
 		}
 	}
+}
+
+// What can be set over the API can be set here. Keys come from files, and what is archived has
+// commands of its own.
+func TestEveryFieldOfTheAPIHasAFlag(t *testing.T) {
+	doc, seen := openAPI(t), 0
+	var compare func(where string, want schema, flags map[string]reflect.Type)
+	compare = func(where string, want schema, flags map[string]reflect.Type) {
+		for name, field := range doc.resolve(want).Properties {
+			inner := doc.resolve(field)
+			switch flag, ok := flags[name]; {
+			case field.ReadOnly || name == "archived" || slices.Contains(secretFields, name):
+			case !ok:
+				t.Errorf("%s.%s has no flag", where, name)
+			case len(inner.Properties) > 0:
+				compare(where+"."+name, inner, jsonFields(flag))
+			default:
+				seen++
+			}
+		}
+	}
+	for _, part := range []any{Campaigns{}, Objects{}, Administration{}} {
+		v := reflect.New(reflect.TypeOf(part)).Elem()
+		for i := range v.NumField() {
+			x, ok := v.Field(i).Addr().Interface().(interface{ noun() *noun })
+			create, hasCreate := v.Field(i).Type().FieldByName("Create")
+			if !ok || !hasCreate {
+				continue
+			}
+			if fields, ok := create.Type.FieldByName("Fields"); ok {
+				path := x.noun().path
+				compare(path, doc.Paths["/api/v1/"+path]["post"].RequestBody.Content["application/json"].Schema, jsonFields(fields.Type))
+			}
+		}
+	}
+	if seen < 90 {
+		t.Errorf("%d fields: the rule was applied to next to nothing", seen)
+	}
+}
+
+// jsonFields returns the fields of a struct by the names that they have in JSON.
+func jsonFields(of reflect.Type) map[string]reflect.Type {
+	fields := map[string]reflect.Type{}
+	for _, f := range reflect.VisibleFields(of) {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" {
+			fields[name] = f.Type
+		}
+	}
+	return fields
 }
 
 // words returns what is separated by commas, in order.

@@ -83,7 +83,7 @@ type Set struct {
 func (*Set) noun() *noun {
 	return &noun{path: "device-sets", fields: "archived, created_at, id, name, updated_at", only: "device",
 		columns: columns{"id", "name", "device_count", "description"},
-		wide:    stamps}
+		wide:    append(columns{"filter"}, stamps...)}
 }
 
 type fromCampaign struct {
@@ -111,6 +111,14 @@ type setFields struct {
 	Name        *string  `json:"name,omitempty" help:"For people."`
 	Description *string  `json:"description,omitempty" help:"For people, longer."`
 	Devices     []string `json:"devices,omitempty" name:"device" complete:"devices" help:"DevEUIs; replaces the list."`
+
+	Filter filterFlags `json:"filter,omitzero" embed:"" group:"A set that is a filter, instead of a list of devices:"`
+}
+
+// filterFlags are the devices of a set that is a filter. The flag --filter looks for sets.
+type filterFlags struct {
+	Where map[string]string `json:"where,omitempty" mapsep:"," placeholder:"FIELD=VALUE" help:"What its devices have, such as tag=north; all must hold. Fields: band, classes, firmware, lorawan_version, name, profile_id, tag."`
+	Text  *string           `json:"text,omitempty" help:"Part of the name, tag or DevEUI of its devices."`
 }
 
 // Group is "group".
@@ -161,6 +169,7 @@ type Region struct {
 	Create  Create[regionFields] `cmd:"" help:"Create a region."`
 	Update  Update[regionFields] `cmd:"" help:"Change a region."`
 	Archive Archive              `cmd:"" help:"Take regions out of the lists."`
+	Import  importTable          `cmd:"" help:"Create and change regions as a table says."`
 	Export  exportList           `cmd:"" help:"Write all regions as a table."`
 	Bulk    Bulk[regionFields]   `cmd:"" help:"Archive, restore or change many regions."`
 }
@@ -186,6 +195,7 @@ type Profile struct {
 	Create  Create[profileFields] `cmd:"" help:"Create a device profile."`
 	Update  Update[profileFields] `cmd:"" help:"Change a device profile."`
 	Archive Archive               `cmd:"" help:"Take device profiles out of the lists."`
+	Import  importTable           `cmd:"" help:"Create and change device profiles as a table says."`
 	Export  exportList            `cmd:"" help:"Write all device profiles as a table."`
 	Bulk    Bulk[profileFields]   `cmd:"" help:"Archive, restore or change many device profiles."`
 }
@@ -193,7 +203,7 @@ type Profile struct {
 func (*Profile) noun() *noun {
 	return &noun{path: "device-profiles", fields: "archived, created_at, hw_revision, id, mcu_type, module_id, name, producer_id, updated_at",
 		columns: columns{"id", "name", "producer_id", "module_id", "hw_revision", "default_uplink_period_s", "library"},
-		wide:    append(columns{"hw_version", "mcu_type", "time_tolerance_s", "packages", "ports", "decoder", "status_style", "firmware_dialect", "max_groups", "smart_delta_key_id"}, stamps...)}
+		wide:    append(columns{"hw_version", "mcu_type", "time_tolerance_s", "packages", "ports", "decoder", "status_style", "firmware_dialect", "max_groups", "descriptor", "smart_delta_key_id"}, stamps...)}
 }
 
 type profileFields struct {
@@ -213,6 +223,7 @@ type profileFields struct {
 	RebootsItself       *bool    `json:"reboots_itself,omitempty" negatable:"" help:"Installs a complete image without a command."`
 	FirmwareDialect     *string  `json:"firmware_dialect,omitempty" help:"ts006 or rc1, the release candidate."`
 	MaxGroups           *uint8   `json:"max_groups,omitempty" placeholder:"N" help:"Multicast groups that it can hold, 1 to 4; 0: 1."`
+	Descriptor          *string  `json:"descriptor,omitempty" help:"Descriptor of its fragmentation sessions: version-le, version-be, size-le or 8 hexadecimal digits; none: version-le."`
 
 	Versions packageFlags `json:"packages,omitzero" embed:"" group:"Package versions:"`
 	Ports    portFlags    `json:"ports,omitzero" embed:"" prefix:"port-" group:"FPorts:"`

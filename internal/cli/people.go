@@ -130,7 +130,7 @@ type createToken struct {
 	Name        string     `required:"" placeholder:"TEXT" help:"What it is for."`
 	Scope       []string   `placeholder:"PERMISSION" complete:"permissions" help:"What it may do, such as fleet:read; none: all that you may."`
 	Expires     *time.Time `placeholder:"TIME" xor:"expiry" help:"When it ends, such as 2027-01-01T00:00:00Z; none: never."`
-	ExpiresIn   *seconds   `placeholder:"TIME" xor:"expiry" help:"After which time it ends, such as 720h."`
+	ExpiresIn   *seconds   `placeholder:"TIME" xor:"expiry" help:"After which time it ends, such as 90d."`
 	IntoContext string     `placeholder:"NAME" complete:"contexts" help:"Keep it in this context, which is made if it is not there, instead of writing it."`
 	DryRun      bool       `help:"Show what would be sent, and send nothing."`
 }

@@ -92,6 +92,11 @@ func TestEveryNounOfTheFleetIsExported(t *testing.T) {
 		if b, err := os.ReadFile(to); err != nil || !strings.Contains(string(b), part) {
 			t.Errorf("%s: %q, %v", noun, b, err)
 		}
+		if noun == "region" || noun == "profile" {
+			if _, r := w.load(0, "", noun, "import", to); r["unchanged"] != 1.0 {
+				t.Errorf("%s changes what it came from: %v", noun, r)
+			}
+		}
 	}
 }
 

@@ -36,7 +36,7 @@ type defaultFlags struct {
 type subscriberFields struct {
 	Name          *string  `json:"name,omitempty" help:"For people."`
 	Description   *string  `json:"description,omitempty" help:"For people, longer."`
-	VersionMaxAge *seconds `json:"version_max_age_s,omitempty" placeholder:"TIME" help:"Older firmware versions are asked for again, such as 720h; 0: never."`
+	VersionMaxAge *seconds `json:"version_max_age_s,omitempty" placeholder:"TIME" help:"Older firmware versions are asked for again, such as 30d; 0: never."`
 	NetworkURL    *string  `json:"network_url,omitempty" name:"network-url" placeholder:"URL" help:"Its network server."`
 	ASID          *string  `json:"as_id,omitempty" name:"as-id" placeholder:"TEXT" help:"How the network server knows this application server."`
 	ASKeyFile     string   `json:"-" name:"as-key-file" placeholder:"FILE" complete:"file" help:"File with what it authenticates with there; - for standard input."`
