@@ -81,7 +81,7 @@ type deviceSet struct {
 	Description *string       `json:"description,omitempty" maxLength:"4000" pattern:"^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
 	Devices     *[]string     `json:"devices,omitempty" maxItems:"100000" pattern:"^[0-9a-fA-F]{16}$" patternDescription:"16 hexadecimal digits" doc:"DevEUIs; left out of lists. None when there is a filter"`
 	Filter      *deviceFilter `json:"filter,omitempty" doc:"Members are the devices that match when they are asked for"`
-	DeviceCount *int          `json:"device_count,omitempty" readOnly:"true"`
+	DeviceCount *int          `json:"device_count,omitempty" readOnly:"true" doc:"Of a list; a filter is counted by asking for the devices"`
 	Archived    *bool         `json:"archived,omitempty"`
 	Stamp
 }
@@ -93,11 +93,11 @@ type deviceFilter struct {
 }
 
 func showDeviceSet(s fleet.DeviceSet) deviceSet {
-	var filter *deviceFilter
+	filter, count := (*deviceFilter)(nil), new(len(s.Devices))
 	if s.Filter != nil {
-		filter = &deviceFilter{s.Filter.Text, s.Filter.Where}
+		filter, count = &deviceFilter{s.Filter.Text, s.Filter.Where}, nil
 	}
-	return deviceSet{Filter: filter, ID: &s.ID, Name: &s.Name, Description: &s.Description, Devices: texts(s.Devices), DeviceCount: new(len(s.Devices)),
+	return deviceSet{Filter: filter, ID: &s.ID, Name: &s.Name, Description: &s.Description, Devices: texts(s.Devices), DeviceCount: count,
 		Archived: &s.Archived, Stamp: stampOf(s.CreatedAt, s.UpdatedAt, s.Revision)}
 }
 
