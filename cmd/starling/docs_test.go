@@ -24,7 +24,7 @@ func shellBlocks(markdown string) (blocks []string) {
 func scriptOf(blocks []string) string {
 	script := "set -euo pipefail\nserver=\nstop() { if [ -n \"$server\" ]; then kill $server; wait $server; server=; fi; }\ntrap stop EXIT\n"
 	for _, block := range blocks {
-		if !strings.HasPrefix(block, "starling serve ") {
+		if !strings.HasPrefix(block, "starling serve") {
 			script += "set -x\n" + block + "\n{ set +x; } 2>/dev/null\n"
 			continue
 		}
@@ -44,6 +44,8 @@ func TestTheCommandsOfTheDocumentsWork(t *testing.T) {
 		{"serve.md", 9, []string{"device.verified 0100000000000005", "SUCCEEDED", "none of its 5 devices can take part"}},
 		{"bulk.md", 6, []string{"row 4, column G (producer_id): leads", "1 of 3 rows are bad, 2 others were stored", "unchanged        3", `"unchanged":3`,
 			"North,Meters of the north side,0004a30b00112201;0004a30b00112202", "fe00000000000001,C,,01000001,869525000"}},
+		{"security.md", 6, []string{"joe@example.org", "fleet:read", "user.create"}},
+		{"api.md", 8, []string{`"permissions":[`, `"dev_eui":"0004a30b00112201"`, `"state":"`, `"success_threshold":90`, "Idempotency-Replayed: true", `"status":"SUCCEEDED"`}},
 	} {
 		t.Run(doc.name, func(t *testing.T) { followDocument(t, doc.name, doc.blocks, doc.says) })
 	}
@@ -84,8 +86,12 @@ func followDocument(t *testing.T, name string, atLeast int, says []string) {
 	}
 	script := exec.Command("bash", "-c", scriptOf(blocks))
 	script.Dir = work
+	// An error of the API ends the script, as one of the command line does.
+	if err := os.WriteFile(filepath.Join(work, ".curlrc"), []byte("fail-with-body\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	at := freeAddress(t)
-	script.Env = append(os.Environ(), "STARLING_TEST_PROGRAM=1", "STARLING_LISTEN="+at, "STARLING_SERVER=http://"+at,
+	script.Env = append(os.Environ(), "STARLING_TEST_PROGRAM=1", "STARLING_LISTEN="+at, "STARLING_SERVER=http://"+at, "CURL_HOME="+work,
 		"STARLING_CONFIG="+filepath.Join(work, "config.yaml"),
 		fmt.Sprintf("PATH=%s%c%s", bin, os.PathListSeparator, os.Getenv("PATH")))
 	out, err := script.CombinedOutput()
