@@ -9,8 +9,10 @@
 //	  Region ──> MulticastGroup
 //
 // An arrow is a reference by identifier: a DevEUI for devices and multicast
-// groups, an opaque ID for everything else. Whether a reference leads anywhere is
-// not known here; that is a rule of the server's use cases.
+// groups, an opaque ID for everything else. A DeviceSet is a list of devices or a filter of
+// them. Every object belongs to one Subscriber, which has quotas and defaults for its own.
+// Whether a reference leads anywhere is not known here; that is a rule of the server's
+// use cases.
 //
 // Every object has Validate, which reports all that is wrong with it at once, as
 // FieldErrors whose field names are those of the JSON form. JSON is snake_case,

@@ -1,11 +1,14 @@
 // Command starling is the FUOTA server and its command line.
 //
 //	starling demo             the main job, shown on a simulated fleet
+//	starling simulate         ways to update a fleet, compared on a simulated network
 //	starling serve            the server
 //	starling admin init       its first administrator
 //	starling campaign list    the client; likewise device, set, group, region, file, profile, key
-//	starling login            who uses the server; likewise user, token, subscriber, audit, job, report, secret
+//	starling login            who uses the server; likewise logout, whoami, context, user, token
+//	starling job list         what the server does beside; likewise subscriber, audit, report, secret
 //	starling completion bash  what completes all of that in a shell
+//	starling help exit-codes  what exit codes, contexts and forms of output mean
 //	starling decode           the commands in a payload, without a server
 //	starling version
 //
@@ -24,6 +27,7 @@ import (
 // commands is the grammar of the command line: a field per command, run by its Run method.
 type commands struct {
 	Demo    demoCommand `cmd:"" help:"Show the main job on a simulated fleet."`
+	WhatIf  whatIf      `cmd:"" name:"simulate" help:"Compare ways to update a simulated fleet."`
 	Serve   serve       `cmd:"" help:"Run the server."`
 	Admin   admin       `cmd:"" help:"Make the first administrator, or give a user another password, on the database itself."`
 	Decode  cli.Decode  `cmd:"" help:"Show the commands in the payload of a frame."`

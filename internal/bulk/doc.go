@@ -1,6 +1,7 @@
-// Package bulk reads and writes devices, device sets and multicast groups as tables of
-// comma-separated values (RFC 4180): the formats of the reference server, column by
-// column, and a friendly one with a header row.
+// Package bulk reads and writes the fleet as tables of comma-separated values (RFC 4180).
+// Devices, device sets and multicast groups have the formats of the reference server, column
+// by column, and a friendly one with a header row; device profiles and regions have the
+// latter. Files, Smart Delta keys and campaigns are written only.
 //
 //	io.Reader ──> scanner ──> table ──> row ──> plan ──────> Outcome per row, Report
 //	              records     columns   object    │ FindAll    └─> bad rows as they were

@@ -15,6 +15,9 @@
 // go out twice, and none is lost. After a commit that failed or whose fate is unknown,
 // the engine throws its memory of the campaign away and loads it again.
 //
+// Beside campaigns, it answers clock requests, keeps the version that a device reports, and
+// asks devices whose version is old for it again (poll.go).
+//
 // The engine reads no clock of its own: time is that of its network.Source, so that
 // the same code runs a campaign of days in seconds on a simulated network.
 package engine

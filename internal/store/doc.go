@@ -1,14 +1,13 @@
 // Package store says what Starling keeps and how it is asked for, in the words of
-// the domain. Engines implement it (sqlite; PostgreSQL stands beside it) and prove it
-// with the one suite of package storetest; nothing above this package knows which
-// engine runs.
+// the domain. Engines (sqlite, postgres) implement it and prove it with the one suite of
+// package storetest; nothing above this package knows which engine runs.
 //
-//	service ──> Objects    devices, sets, groups, ... : Create Find List Update Archive
+//	service ──> Objects    devices, sets, groups, users, jobs, ... : Create Find List Update Archive
 //	        │              Within one subscriber; Record what was done, in the same transaction
 //	        ├─> Contents   the bytes of files, under their SHA-256
-//	        ├─> Audits, Histories   what was done, and what devices ran
-//	        ├─> Claims     requests that must not have an effect twice
+//	        ├─> Audits, Histories, Usages   what was done, what devices ran, what was used
 //	        └─> Secrets    the keys that secrets are sealed under, and their rotation
+//	api     ──> Claims     requests that must not have an effect twice
 //	engine  ──> Runs       running campaigns: CreateRun, CommitStep, outbox, timeline
 //
 // What every engine promises:

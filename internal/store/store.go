@@ -33,8 +33,8 @@ type Store interface {
 	Close() error
 }
 
-// Objects are the collections of the fleet's objects. Outside of Tx each call is a
-// transaction of its own.
+// Objects are the collections: the fleet's objects, people, and the work on them. Outside of Tx
+// each call is a transaction of its own.
 type Objects interface {
 	Devices() Collection[fleet.Device, lorawan.EUI64]
 	DeviceSets() Collection[fleet.DeviceSet, string]

@@ -1,10 +1,11 @@
 // Package relational is what the engines with SQL have in common: which columns an
-// object has, which filters, how its document is made, how contents are cut into
-// chunks, what people may ask of a run. One truth, so that the engines cannot drift apart.
+// object has, which filters, how its document is made, which page comes next, how contents
+// are cut into chunks, what is asked of runs, claims, the audit log and usage. One truth, so
+// that the engines cannot drift apart.
 //
 //	sqlite.Store    postgres.Store      connections, transactions, schema, batches of rows
 //	      └────┬──────────┘
-//	relational.DB                       collections, contents, progress
+//	relational.DB                       collections, contents, progress, audit, claims, usage
 //	           │   └─ Vault                 seals and unseals columns, keeps data keys
 //	           │ SQL with "?"
 //	relational.Querier                  of the engine, over a connection or a transaction
