@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"encoding/json"
-	"net/url"
 	"strings"
 	"time"
 
@@ -69,8 +68,7 @@ func (s Subscriber) Validate() error {
 	c.span("defaults.max_duration_s", d.MaxDuration, 90*24*time.Hour)
 	c.that(d.SuccessThreshold >= 0 && d.SuccessThreshold <= 100, "defaults.success_threshold", "is not a percentage within 0 to 100", "")
 	c.span("version_max_age_s", s.VersionMaxAge, 10*365*24*time.Hour)
-	u, err := url.Parse(s.NetworkURL)
-	c.that(s.NetworkURL == "" || err == nil && u.Host != "" && u.User == nil, "network_url", "is not a URL without credentials", "give something like https://network.example.com; the key goes into as_key")
+	c.that(s.NetworkURL == "" || isPlainURL(s.NetworkURL), "network_url", "is not a URL without credentials", "give something like https://network.example.com; the key goes into as_key")
 	c.text("network_url", s.NetworkURL, MaxName)
 	c.text("as_id", s.ASID, MaxName)
 	c.that(len(s.ASKey) <= maxASKey, "as_key", "is longer than 4096 bytes", "")
@@ -79,6 +77,13 @@ func (s Subscriber) Validate() error {
 
 func (c *checks) quota(field string, n int) {
 	c.that(n >= 0 && n <= maxQuota, field, "is not within 0 to 1000000000", "0 stands for unlimited")
+}
+
+// isPlainURL tells if s begins as a web address does, and holds no credentials. The rest of its form is seen where it is used.
+func isPlainURL(s string) bool {
+	scheme, rest, _ := strings.Cut(s, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return (scheme == "http" || scheme == "https") && host != "" && !strings.ContainsAny(host, "@ \t\"<>") && !strings.ContainsAny(s, " \t")
 }
 
 // isSlug tells if s can be part of an address without being escaped.

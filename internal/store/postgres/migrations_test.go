@@ -97,6 +97,7 @@ func TestADatabaseOfSchema1KeepsItsRowsAndHidesItsKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer rows.Close()
 		for rows.Next() {
 			var stored []byte
 			if err := rows.Scan(&stored); err != nil {

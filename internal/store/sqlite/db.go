@@ -85,7 +85,7 @@ func (q queries) Work() *relational.Work {
 }
 
 func (q queries) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	stmt, err := q.prepare(ctx, query)
+	stmt, err := q.prepare(ctx, query) //nolint:sqlclosecheck // it is closed with its transaction
 	if err != nil {
 		return 0, err
 	}
@@ -102,7 +102,7 @@ func (q queries) Exec(ctx context.Context, query string, args ...any) (int64, er
 }
 
 func (q queries) Each(ctx context.Context, f func(scan func(...any) error) error, query string, args ...any) error {
-	stmt, err := q.prepare(ctx, query)
+	stmt, err := q.prepare(ctx, query) //nolint:sqlclosecheck // it is closed with its transaction
 	if err != nil {
 		return err
 	}

@@ -28,9 +28,9 @@ type listable struct {
 
 // lists turns a collection into a listable. Objects are seen in their JSON form, in which
 // fields are called as in queries.
-func lists[T any, K comparable](ctx context.Context, c store.Collection[T, K], make func(n int) T) listable {
+func lists[T any, K comparable](ctx context.Context, c store.Collection[T, K], example func(n int) T) listable {
 	return listable{
-		create: func(n int) error { obj := make(n); return c.Create(ctx, &obj) },
+		create: func(n int) error { obj := example(n); return c.Create(ctx, &obj) },
 		list: func(q store.Query) (out store.Page[map[string]any], err error) {
 			page, err := c.List(ctx, q)
 			for _, obj := range page.Items {

@@ -62,11 +62,11 @@ func within(t *testing.T, open Open) {
 }
 
 // apart makes an object of a and one of b, and lets a do all there is to do, with both.
-func apart[T any, K comparable](t *testing.T, s store.Store, of func(store.Objects) store.Collection[T, K], make func(n int) (T, K)) {
+func apart[T any, K comparable](t *testing.T, s store.Store, of func(store.Objects) store.Collection[T, K], example func(n int) (T, K)) {
 	t.Helper()
 	ctx := context.Background()
-	mine, mineKey := make(1)
-	theirs, theirKey := make(2)
+	mine, mineKey := example(1)
+	theirs, theirKey := example(2)
 	must(t, of(s.Within("a")).Create(ctx, &mine))
 	must(t, of(s.Within("b")).Create(ctx, &theirs))
 	before := find(t, of(s), theirKey)
