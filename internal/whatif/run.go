@@ -1,0 +1,143 @@
+package whatif
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/sim"
+)
+
+// Result is what one strategy took. Times are virtual.
+type Result struct {
+	Strategy         Strategy      `json:"strategy"`
+	DurationSeconds  float64       `json:"duration_seconds"`   // from the start of the first campaign to the end of the last
+	AirtimeSeconds   float64       `json:"airtime_seconds"`    // of all downlinks of all gateways, unicast and multicast
+	FragmentsSent    int           `json:"fragments_sent"`     // multicast frames, however many gateways sent each
+	UnicastDownlinks int           `json:"unicast_downlinks"`  // that were on the air
+	EnergyJoulesMean float64       `json:"energy_joules_mean"` // per device, of its radio, application uplinks included
+	Devices          int           `json:"devices"`
+	Verified         int           `json:"verified"` // that the server has evidence of
+	Groups           []GroupResult `json:"groups"`
+}
+
+// GroupResult is what went to one multicast group.
+type GroupResult struct {
+	Group         lorawan.EUI64 `json:"group"`
+	FragmentsSent int           `json:"fragments_sent"`
+	// HindsightFragments is how many would have been enough: the uncoded ones and as many
+	// more as the worst device needed to full rank, with the losses that it had. Of devices
+	// that got the block; runs for devices that failed come on top of those before.
+	HindsightFragments int `json:"hindsight_fragments"`
+}
+
+// Report is a whole comparison.
+type Report struct {
+	Scenario Scenario `json:"scenario"`
+	Results  []Result `json:"results"`
+}
+
+// server is what a strategy drives.
+type server interface {
+	// upgrade delivers file n to all devices and returns how many are verified.
+	upgrade(ctx context.Context, n int) (verified int, err error)
+	close() error
+}
+
+// Run runs all strategies of a complete scenario, one after the other, and calls tell
+// with one line whenever something has been reached; nil: nobody listens. The same scenario
+// gives the same report.
+func Run(ctx context.Context, sc Scenario, tell func(string)) (Report, error) {
+	if tell == nil {
+		tell = func(string) {}
+	}
+	r := Report{Scenario: sc}
+	for _, st := range sc.Strategies {
+		res, err := runStrategy(ctx, &sc, st, func(line string) { tell(fmt.Sprintf("%s: %s", st, line)) })
+		if err != nil {
+			return r, fmt.Errorf("strategy %s: %w", st, err)
+		}
+		r.Results = append(r.Results, res)
+	}
+	return r, nil
+}
+
+func runStrategy(ctx context.Context, sc *Scenario, st Strategy, tell func(string)) (res Result, err error) {
+	w, err := newWorld(sc)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := w.settle(ctx); err != nil {
+		return Result{}, err
+	}
+	var s server
+	if c, ok := sc.ours(st); ok {
+		if s, err = newOurs(ctx, w, c, tell); err != nil {
+			return Result{}, err
+		}
+	} else {
+		s = newChirpStack(w, tell)
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	for n := 1; n < sc.Campaigns; n++ {
+		if _, err := s.upgrade(ctx, n); err != nil {
+			return Result{}, err
+		}
+	}
+	before := w.look()
+	verified, err := s.upgrade(ctx, sc.Campaigns)
+	if err != nil {
+		return Result{}, err
+	}
+	return w.result(st, before, verified), nil
+}
+
+// look is all that is measured, at one instant.
+type look struct {
+	at       time.Time
+	stats    sim.Stats
+	sent     int
+	needed   int
+	readings []reading
+}
+
+func (w *world) look() look {
+	l := look{at: w.net.Now(), sent: w.net.sent, needed: w.net.hindsight()}
+	w.net.Inspect(func(n *sim.Network) { l.stats = n.Stats() })
+	for _, m := range w.meters {
+		l.readings = append(l.readings, m.read())
+	}
+	return l
+}
+
+func (w *world) result(st Strategy, before look, verified int) Result {
+	after := w.look()
+	took := after.at.Sub(before.at)
+	joules := 0.0
+	for i, r := range after.readings {
+		b := before.readings[i]
+		joules += w.sc.Energy.joules(r.transmit-b.transmit, r.receive-b.receive, took)
+	}
+	sent := after.sent - before.sent
+	return Result{
+		Strategy: st, DurationSeconds: rounded(took.Seconds()),
+		AirtimeSeconds: rounded((after.stats.DownlinkAirtime - before.stats.DownlinkAirtime).Seconds()),
+		FragmentsSent:  sent, UnicastDownlinks: after.stats.UnicastSent - before.stats.UnicastSent,
+		EnergyJoulesMean: rounded(joules / float64(len(w.meters))), Devices: len(w.meters), Verified: verified,
+		Groups: []GroupResult{{Group: groupEUI, FragmentsSent: sent, HindsightFragments: after.needed - before.needed}},
+	}
+}
+
+// rounded keeps milliseconds and millijoules.
+func rounded(v float64) float64 { return math.Round(v*1000) / 1000 }
+
+// hours writes a duration in whole minutes, or seconds if it is short.
+func hours(d time.Duration) string {
+	if d < 10*time.Minute {
+		return d.Round(time.Second).String()
+	}
+	return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+}
