@@ -255,12 +255,13 @@ func (s *Service) Login(ctx context.Context, login, password, from string) (Sess
 		return Session{}, s.refuse(ctx, u, from)
 	}
 	s.limiter.Succeeded(login, from)
+	renewed := u
 	if outdated {
 		if hash, err := identity.HashPassword(ctx, s.random, u.Login, password); err == nil {
-			u.PasswordHash = hash
+			renewed.PasswordHash = hash
 		}
 	}
-	return s.begin(ctx, u, from)
+	return s.begin(ctx, u, renewed, from)
 }
 
 // LoginOIDC lets somebody in whom an OpenID provider has vouched for: the user with this
@@ -280,8 +281,9 @@ func (s *Service) LoginOIDC(ctx context.Context, c identity.Claims, from string)
 	case s.shutOut(ctx, u) != nil:
 		return Session{}, s.refuse(ctx, u, from)
 	}
-	u.OIDCSubject = c.Subject
-	return s.begin(ctx, u, from)
+	bound := u
+	bound.OIDCSubject = c.Subject
+	return s.begin(ctx, u, bound, from)
 }
 
 // userBy returns the user with a value that only one has, archived or not.
@@ -330,8 +332,10 @@ func (s *Service) refuse(ctx context.Context, u identity.User, from string) erro
 	return errors.Join(fmt.Errorf("login or password is wrong: %w", ErrUnauthenticated), s.store.Record(ctx, e))
 }
 
-// begin makes a session for a user.
-func (s *Service) begin(ctx context.Context, u identity.User, from string) (Session, error) {
+// begin makes a session for u, the user as it was when it was found to be let in, and makes it what
+// logging in makes of it. If somebody has changed meanwhile what let u in, nobody is let in: else a
+// log-in with the password that was just replaced would go through, and bring that password back.
+func (s *Service) begin(ctx context.Context, u, becomes identity.User, from string) (Session, error) {
 	asked, _ := ActorOf(ctx)
 	a := identity.Actor{UserID: u.ID, Login: u.Login, SubscriberID: u.SubscriberID, Server: u.Server(), From: from, RequestID: asked.RequestID}
 	secret, digest, err := identity.NewSecret(s.random, identity.KindSession)
@@ -344,7 +348,10 @@ func (s *Service) begin(ctx context.Context, u identity.User, from string) (Sess
 		if err != nil {
 			return err
 		}
-		stored.PasswordHash, stored.OIDCSubject, stored.LastLogin = u.PasswordHash, u.OIDCSubject, c.wall
+		if stored.PasswordHash != u.PasswordHash || stored.OIDCSubject != u.OIDCSubject || stored.Archived {
+			return fmt.Errorf("user %s was changed while it logged in: %w", u.ID, ErrUnauthenticated)
+		}
+		stored.PasswordHash, stored.OIDCSubject, stored.LastLogin = becomes.PasswordHash, becomes.OIDCSubject, c.wall
 		if err := c.Users().Update(ctx, &stored); err != nil {
 			return err
 		}
