@@ -36,6 +36,7 @@ func (s *Service) Start(ctx context.Context, campaignID string) (fleet.Campaign,
 	if err := s.oneMoreRuns(ctx, c); err != nil {
 		return c, err
 	}
+	ctx = context.WithoutCancel(ctx) // see order
 	err = s.runner.Start(ctx, campaignID)
 	if errors.Is(err, campaign.ErrBlocked) {
 		err = fmt.Errorf("campaign %s %w: %w", campaignID, ErrBlocked, err)
@@ -100,7 +101,8 @@ func (s *Service) Resume(ctx context.Context, campaignID string) (fleet.Campaign
 	return s.order(ctx, campaignID, "resume", func(c fleet.Campaign) bool { return c.Status == fleet.Running && !c.Paused }, s.runner.Resume)
 }
 
-// order passes an order for a running campaign on, unless it is done already.
+// order passes an order for a running campaign on, unless it is done already. Whoever gives one and does
+// not wait for the answer is obeyed all the same, and must be found in the audit log.
 func (s *Service) order(ctx context.Context, campaignID, what string, done func(fleet.Campaign) bool, do func(context.Context, string) error) (fleet.Campaign, error) {
 	a, err := may(ctx, identity.RunCampaigns)
 	if err != nil {
@@ -113,6 +115,7 @@ func (s *Service) order(ctx context.Context, campaignID, what string, done func(
 	case c.Status != fleet.Running:
 		return c, fmt.Errorf("campaign %s is %s, the order to %s it %w", c.ID, c.Status, what, ErrState)
 	}
+	ctx = context.WithoutCancel(ctx)
 	return s.after(ctx, a, what, campaignID, do(ctx, campaignID))
 }
 

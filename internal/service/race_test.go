@@ -69,3 +69,35 @@ func TestALogInThatIsOvertakenLetsNobodyIn(t *testing.T) {
 		}
 	}
 }
+
+// impatient is a Runner whose caller goes away while the order is obeyed.
+type impatient struct {
+	service.Runner
+	leave func()
+}
+
+func (r impatient) Start(ctx context.Context, id string) error {
+	r.leave()
+	return r.Runner.Start(ctx, id)
+}
+
+func (r impatient) Stop(ctx context.Context, id string) error {
+	r.leave()
+	return r.Runner.Stop(ctx, id)
+}
+
+func TestOrdersOfWhoeverDoesNotWaitAreInTheAuditLog(t *testing.T) {
+	w := newWorld(t)
+	for _, order := range []string{"start", "stop"} {
+		asking, leave := context.WithCancel(ctx)
+		s := service.New(service.Config{Store: w.store, Runner: impatient{w.runner, leave}})
+		_, err := map[string]func(context.Context, string) (fleet.Campaign, error){"start": s.Start, "stop": s.Stop}[order](asking, w.campaign.ID)
+		if err != nil {
+			t.Errorf("%s: %v", order, err)
+		}
+		page, err := w.Audit(ctx, store.AuditQuery{Action: "campaign." + order})
+		if err != nil || len(page.Items) != 1 || page.Items[0].ObjectID != w.campaign.ID {
+			t.Errorf("%s: %v, %v", order, page.Items, err)
+		}
+	}
+}
