@@ -312,24 +312,44 @@ func (w *writer[T, K, L]) Write(ctx context.Context, changes []bulk.Change[T]) (
 type references struct {
 	store.Objects
 	profiles profilesOnce
-	devices  *absent[fleet.Device]
-	groups   *absent[fleet.MulticastGroup]
+	devices  *absent[fleet.Device]         // of all subscribers
+	groups   *absent[fleet.MulticastGroup] // of all subscribers
 }
 
 func newReferences(o store.Objects) references {
+	everybody := o.Within("")
 	return references{o, profilesOnce{o.Profiles(), map[string]fleet.DeviceProfile{}},
-		&absent[fleet.Device]{o.Devices(), func(d *fleet.Device) lorawan.EUI64 { return d.DevEUI }, nil},
-		&absent[fleet.MulticastGroup]{o.Groups(), func(g *fleet.MulticastGroup) lorawan.EUI64 { return g.DevEUI }, nil}}
+		&absent[fleet.Device]{everybody.Devices(), func(d *fleet.Device) lorawan.EUI64 { return d.DevEUI }, nil},
+		&absent[fleet.MulticastGroup]{everybody.Groups(), func(g *fleet.MulticastGroup) lorawan.EUI64 { return g.DevEUI }, nil}}
 }
 
 // Profiles returns the collection that remembers what it found.
 func (r references) Profiles() store.Collection[fleet.DeviceProfile, string] { return r.profiles }
 
+// Within returns the objects of a subscriber; "": of all, where the rules look for DevEUIs that are taken.
+func (r references) Within(subscriberID string) store.Objects {
+	o := r.Objects.Within(subscriberID)
+	if subscriberID == "" {
+		return everybody{o, r}
+	}
+	return o
+}
+
+// everybody are the objects of all subscribers.
+type everybody struct {
+	store.Objects
+	references references
+}
+
 // Devices returns the collection that remembers what it does not have.
-func (r references) Devices() store.Collection[fleet.Device, lorawan.EUI64] { return r.devices }
+func (e everybody) Devices() store.Collection[fleet.Device, lorawan.EUI64] {
+	return e.references.devices
+}
 
 // Groups returns the collection that remembers what it does not have.
-func (r references) Groups() store.Collection[fleet.MulticastGroup, lorawan.EUI64] { return r.groups }
+func (e everybody) Groups() store.Collection[fleet.MulticastGroup, lorawan.EUI64] {
+	return e.references.groups
+}
 
 // absent is a collection that has been asked for many identifiers at once.
 type absent[T any] struct {
@@ -352,12 +372,6 @@ func (a *absent[T]) expect(ctx context.Context, keys []lorawan.EUI64) error {
 		delete(a.missing, a.key(&found[i]))
 	}
 	return nil
-}
-
-// Create stores an object, which is not missing from then on.
-func (a *absent[T]) Create(ctx context.Context, obj *T) error {
-	delete(a.missing, a.key(obj))
-	return a.Collection.Create(ctx, obj)
 }
 
 // Find returns an object, and does not ask for what is known to be missing.

@@ -207,7 +207,8 @@ func readPrivateKey(k *fleet.SmartDeltaKey) error {
 
 func checkDevice(ctx context.Context, o store.Objects, before, d *fleet.Device) error {
 	if before == nil {
-		if taken, err := exists(ctx, o.Groups(), d.DevEUI); err != nil || taken {
+		// Of whatever subscriber: network servers know DevEUIs, and no subscribers.
+		if taken, err := exists(ctx, o.Within("").Groups(), d.DevEUI); err != nil || taken {
 			return orInvalid(err, "dev_eui", "is that of a multicast group", "each DevEUI stands for one thing")
 		}
 	}
@@ -223,7 +224,7 @@ func checkSet(ctx context.Context, o store.Objects, _, x *fleet.DeviceSet) error
 
 func checkGroup(ctx context.Context, o store.Objects, before, g *fleet.MulticastGroup) error {
 	if before == nil {
-		taken, err := exists(ctx, o.Devices(), g.DevEUI)
+		taken, err := exists(ctx, o.Within("").Devices(), g.DevEUI)
 		if err != nil || taken {
 			return orInvalid(err, "dev_eui", "is that of a device", "each DevEUI stands for one thing")
 		}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/internal/bulk"
 	"github.com/starling-fuota/starling/internal/identity"
 	"github.com/starling-fuota/starling/internal/service"
 	"github.com/starling-fuota/starling/internal/store"
@@ -190,6 +191,23 @@ func TestEachDevEUIStandsForOneThing(t *testing.T) {
 	wantField(t, err, "dev_eui")
 	_, err = w.Devices.Create(ctx, w.device)
 	wantError(t, err, store.ErrConflict)
+
+	// Not even two subscribers share one: at the network server, the device of one would be the group of another.
+	w.subscriber("acme")
+	other := service.As(ctx, identity.System("acme"))
+	_, err = w.Groups.Create(other, g)
+	wantField(t, err, "dev_eui")
+	p := w.profile
+	if p, err = w.Profiles.Create(other, p); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.Devices.Create(other, fleet.Device{DevEUI: w.group.DevEUI, ProfileID: p.ID})
+	wantField(t, err, "dev_eui")
+	table := "dev_eui,profile_id\n" + w.group.DevEUI.String() + "," + p.ID + "\n"
+	report, err := w.ImportDevices(other, strings.NewReader(table), service.ImportOptions{Mode: bulk.GoodRows})
+	if err != nil || report.Failed != 1 || report.Written != 0 {
+		t.Errorf("imported: %+v, %v", report, err)
+	}
 }
 
 func TestFilesFitTheTypeOfTheirCampaign(t *testing.T) {
