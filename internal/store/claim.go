@@ -33,7 +33,7 @@ type ClaimID struct{ SubscriberID, UserID, Key string }
 type Claim struct {
 	ClaimID
 	Operation   string // which request, such as "POST /api/v1/devices"
-	RequestHash []byte // of its content; none: it is still being worked on
+	RequestHash []byte // of its content; none: it is still being worked on. Sealed at rest: of a content with a password the rest is easily guessed
 	Status      int    // of the answer
 	Answer      []byte // headers and body, as the caller wants them; sealed at rest, because an answer may hold a secret
 	At          time.Time

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -62,6 +63,11 @@ func TestADatabaseOfANewerProgramIsLeftAlone(t *testing.T) {
 func TestSecretsThatWereChangedOrMovedAreRefused(t *testing.T) {
 	name := newDatabase(t, "")
 	storetest.DamagedSecrets(t, openDatabase(t, name), behind(t, name))
+}
+
+func TestClaimsThatWereChangedOrMovedAreRefused(t *testing.T) {
+	name := newDatabase(t, "")
+	storetest.DamagedClaims(t, openDatabase(t, name), behind(t, name), func(b []byte) string { return fmt.Sprintf(`'\x%x'::bytea`, b) })
 }
 
 func TestTheAuditLogIsAppendedToOnly(t *testing.T) {

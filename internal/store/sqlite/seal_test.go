@@ -164,6 +164,11 @@ func TestSecretsThatWereChangedOrMovedAreRefused(t *testing.T) {
 	storetest.DamagedSecrets(t, s, exec)
 }
 
+func TestClaimsThatWereChangedOrMovedAreRefused(t *testing.T) {
+	s, exec := openBehind(t)
+	storetest.DamagedClaims(t, s, exec, func(b []byte) string { return fmt.Sprintf("x'%x'", b) })
+}
+
 func TestTheAuditLogIsAppendedToOnly(t *testing.T) {
 	s, exec := openBehind(t)
 	storetest.AppendOnly(t, s, exec)

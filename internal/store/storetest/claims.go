@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/starling-fuota/starling/internal/secret"
 	"github.com/starling-fuota/starling/internal/store"
 )
 
@@ -100,5 +101,32 @@ func forgottenClaims(t *testing.T, open Open) {
 	}
 	if _, mine, err := s.Claim(ctx, late); err != nil || mine {
 		t.Errorf("the late one is kept: %v, %v", mine, err)
+	}
+}
+
+// DamagedClaims is a test for engines: it changes what is kept of requests behind the back of the
+// store. blob writes bytes as SQL does.
+func DamagedClaims(t *testing.T, s store.Store, exec func(query string) error, blob func([]byte) string) {
+	ctx := context.Background()
+	for _, key := range []string{"a", "b", "c"} {
+		c := testClaim(key)
+		_, _, err := s.Claim(ctx, c)
+		must(t, err)
+		c.RequestHash, c.Status, c.Answer = bytes.Repeat([]byte(key), 32), 201, []byte("a secret token")
+		must(t, s.Answer(ctx, c))
+	}
+	// A hash that can be moved can be read, and tells which of a list of passwords was in the request.
+	for key, column := range map[string]string{"a": "request_hash", "b": "answer"} {
+		must(t, exec("UPDATE claim SET "+column+" = (SELECT "+column+" FROM claim WHERE key = 'c') WHERE key = '"+key+"'"))
+		_, _, err := s.Claim(ctx, testClaim(key))
+		want(t, err, secret.ErrSealed)
+	}
+	// Earlier versions kept the hash as it is.
+	old := bytes.Repeat([]byte{7}, 32)
+	must(t, exec("UPDATE claim SET request_hash = "+blob(old)+" WHERE key = 'c'"))
+	stored, mine, err := s.Claim(ctx, testClaim("c"))
+	must(t, err)
+	if mine || !bytes.Equal(stored.RequestHash, old) || string(stored.Answer) != "a secret token" {
+		t.Errorf("a claim of an earlier version: %+v, mine %v", stored, mine)
 	}
 }
