@@ -36,7 +36,12 @@ func (o *openID) provider() (*identity.OIDC, error) {
 			return nil, fmt.Errorf("%w: %w", cli.ErrUsage, err)
 		}
 	}
-	p, err := identity.NewOIDC(identity.OIDCConfig{Issuer: o.Issuer, ClientID: o.ClientID, ClientSecret: strings.TrimSpace(string(secret)),
+	// Of this process: who is at the provider when it ends begins again.
+	cookieKey := make([]byte, identity.CookieKeySize)
+	if _, err := rand.Read(cookieKey); err != nil {
+		return nil, err
+	}
+	p, err := identity.NewOIDC(identity.OIDCConfig{CookieKey: cookieKey, Issuer: o.Issuer, ClientID: o.ClientID, ClientSecret: strings.TrimSpace(string(secret)),
 		RedirectURL: strings.TrimSuffix(o.PublicURL, "/") + api.Prefix + "/session/oidc/callback"}, rand.Reader, time.Now)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", cli.ErrUsage, err)
