@@ -90,6 +90,8 @@ func (s *Service) CancelJob(ctx context.Context, id string) (job store.Job, err 
 			return err
 		}
 		switch {
+		case job.Kind == jobRotateSecrets && !c.actor.May(identity.ManageServer):
+			return fmt.Errorf("cancelling a job that needs the permission %s %w", identity.ManageServer, ErrForbidden)
 		case job.State == store.JobCancelled:
 			return nil
 		case job.State.Ended():

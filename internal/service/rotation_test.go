@@ -198,3 +198,16 @@ func (k *keyed) done(ctx context.Context, id string) store.Job {
 	k.Fatal("the job does not end")
 	return store.Job{}
 }
+
+func TestWhoMayNotRotateDoesNotCancelIt(t *testing.T) {
+	w := newWorld(t)
+	job, err := w.RotateSecrets(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.CancelJob(w.person("otto", identity.Operator, ""), job.ID)
+	wantError(t, err, service.ErrForbidden)
+	if job, err = w.CancelJob(ctx, job.ID); err != nil || job.State != store.JobCancelled {
+		t.Errorf("an administrator of the server: %s, %v", job.State, err)
+	}
+}
