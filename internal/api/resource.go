@@ -24,6 +24,7 @@ func register[I, O any](a *api, need identity.Permission, op huma.Operation, han
 // registerForAnybody adds an operation by which somebody becomes known.
 func registerForAnybody[I, O any](a *api, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
 	op.Path = Prefix + op.Path
+	op.MaxBodyBytes = maxStranger
 	a.admitAnybody(&op)
 	operate(a, op, handle)
 }
@@ -214,8 +215,11 @@ func add[T interface{ Validate() error }, K comparable, D any](a *api, r resourc
 		})
 }
 
-// maxBody holds a device set of a hundred thousand devices.
-const maxBody = 4 << 20
+// Bounds of bodies, in bytes. Decoded, one takes many times as much memory.
+const (
+	maxBody     = 4 << 20  // holds a device set of a hundred thousand devices
+	maxStranger = 16 << 10 // holds a login and a password, however they are escaped: nobody is known yet who could be stopped
+)
 
 // joinOnce joins the FieldErrors of both, once per field.
 func joinOnce(a, b error) error {

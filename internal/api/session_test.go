@@ -152,6 +152,19 @@ func TestGuessingIsMadeToWait(t *testing.T) {
 	}
 }
 
+// Nobody who is unknown makes the server decode much.
+func TestLoggingInTakesLittle(t *testing.T) {
+	s, _, _ := guarded(t, false)
+	body := `{"login":"admin","password":"` + password + `"`
+	long := `,"password":"` + strings.Repeat(`\ud83d\ude00`, 256) + `"}`
+	if a := ask(t, "POST", s.URL+"/api/v1/session", body+long); a.StatusCode != 401 {
+		t.Errorf("the longest password: %d %s", a.StatusCode, a.body)
+	}
+	if a := ask(t, "POST", s.URL+"/api/v1/session", body+strings.Repeat(" ", 20<<10)+"}"); a.StatusCode != 413 {
+		t.Errorf("20 KiB: %d %s", a.StatusCode, a.body)
+	}
+}
+
 // What a client says about where it comes from counts only if a proxy has said it.
 func TestTheAuditLogHasTheAddressThatCanBeBelieved(t *testing.T) {
 	for _, trust := range []bool{false, true} {
