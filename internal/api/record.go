@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -164,9 +165,10 @@ func (a *api) breakOff(r *http.Request, what string, err error) {
 	panic(http.ErrAbortHandler)
 }
 
-// harmless keeps spreadsheets from taking a cell for a formula.
+// harmless keeps spreadsheets from taking a cell for a formula, by the same rule as the friendly format of
+// package bulk.
 func harmless(cell string) string {
-	if cell != "" && (cell[0] == '=' || cell[0] == '+' || cell[0] == '@' || cell[0] == '\t' || cell[0] == '\r') {
+	if rest := strings.TrimLeft(cell, "'"); rest != "" && strings.IndexByte("=+-@\t\r\n", rest[0]) >= 0 {
 		return "'" + cell
 	}
 	return cell

@@ -165,6 +165,25 @@ func TestLoggingInTakesLittle(t *testing.T) {
 	}
 }
 
+// Names are what people choose, and spreadsheets take some for formulas.
+func TestExportsHoldNoFormulas(t *testing.T) {
+	s, _, _ := guarded(t, false)
+	var session struct{ Token string }
+	if err := json.Unmarshal([]byte(ask(t, "POST", s.URL+"/api/v1/session", loginBody).body), &session); err != nil {
+		t.Fatal(err)
+	}
+	as := []string{"Authorization", "Bearer " + session.Token}
+	for i, name := range []string{"=1+1", "-2+3", "+1", "@x", "'=1"} {
+		body := fmt.Sprintf(`{"login":"u%d","name":%q}`, i, name)
+		if a := ask(t, "POST", s.URL+"/api/v1/users", body, as...); a.StatusCode != 201 {
+			t.Fatalf("%d %s", a.StatusCode, a.body)
+		}
+		if a := ask(t, "GET", s.URL+"/api/v1/users/export", "", as...); !strings.Contains(a.body, ",'"+name+",") {
+			t.Errorf("%s is not defused:\n%s", name, a.body)
+		}
+	}
+}
+
 // What a client says about where it comes from counts only if a proxy has said it.
 func TestTheAuditLogHasTheAddressThatCanBeBelieved(t *testing.T) {
 	for _, trust := range []bool{false, true} {
