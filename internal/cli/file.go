@@ -80,7 +80,9 @@ func (cr *createFile) Run(ctx context.Context, c *Client, n *noun, std *Streams)
 			return err
 		}
 		if raw, err = c.upload(ctx, std, made.ID, cr.Content); err != nil {
-			return fmt.Errorf("the file is there, but without its content; repeat \"starling file upload %s %s\": %w", made.ID, cr.Content, err)
+			// Beside the error: an interruption takes its place.
+			fmt.Fprintf(std.Err, "starling: file %s is there, but without its content: \"starling file upload %[1]s FILE\" gives it one\n", made.ID)
+			return err
 		}
 	}
 	return c.show(std.Out, raw)

@@ -3,9 +3,12 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/alecthomas/kong"
 )
 
 // seconds is a time that the API takes in seconds, and people give as they like.
@@ -28,6 +31,20 @@ func (s *seconds) UnmarshalText(b []byte) error {
 		return fmt.Errorf("%q is no duration, use seconds or something like 90s, 15m, 12h or 90d", b)
 	}
 	*s = seconds(d.Seconds())
+	return nil
+}
+
+// parseTime reads the value of a flag that is a *time.Time.
+func parseTime(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("time", &text); err != nil {
+		return err
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return fmt.Errorf("%q is no time, use something like 2026-03-01T02:00:00Z", text)
+	}
+	target.Set(reflect.ValueOf(&at))
 	return nil
 }
 

@@ -70,6 +70,9 @@ func TestExitCodesAreExplained(t *testing.T) {
 	if help := w.bare(0, "--help").out; !strings.Contains(help, "starling help exit-codes") {
 		t.Errorf("%s", help)
 	}
+	if out := w.bare(0, "help").out; !strings.Contains(out, "starling help exit-codes") || !strings.Contains(out, "starling --help") {
+		t.Errorf("%s", out)
+	}
 	for _, topic := range []string{"contexts", "output"} {
 		if out := w.bare(0, "help", topic).out; len(out) < 100 {
 			t.Errorf("%s: %q", topic, out)

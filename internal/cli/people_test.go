@@ -160,6 +160,9 @@ func TestTokensAreShownOnceOrKept(t *testing.T) {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	w.run(0, "token", "create", "--name", "later", "--expires", "2100-01-01T00:00:00Z")
+	if r := w.run(cli.ExitUsage, "token", "create", "--name", "soon", "--expires", "90d"); !strings.Contains(r.err, "2026-03-01T02:00:00Z") {
+		t.Errorf("%s", r.err)
+	}
 	w.run(cli.ExitUsage, "token", "create", "--name", "both", "--expires", "2100-01-01T00:00:00Z", "--expires-in", "1h")
 	if out := w.runIn(w.Context(), "", "token", "create", "--name", "dry", "--dry-run").out; !strings.Contains(out, "dry") {
 		t.Errorf("%s", out)

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -35,6 +37,7 @@ func Run(ctx context.Context, grammar any, args []string, std Streams) (code int
 	parser, err := kong.New(grammar, kong.Name("starling"), kong.Description("Firmware updates over the air for LoRaWAN fleets. Exit codes are explained by \"starling help exit-codes\"."),
 		kong.Writers(std.Out, std.Err), kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.TypeMapper(reflect.TypeFor[*time.Time](), kong.MapperFunc(parseTime)),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(&std))
 	if err != nil {
 		fmt.Fprintln(std.Err, "starling:", err)

@@ -51,6 +51,10 @@ func (l *Login) Run(ctx context.Context, std *Streams) error {
 		return err
 	}
 	raw, err := c.call(ctx, http.MethodPost, nil, map[string]string{"login": login, "password": password}, "session")
+	var p *Problem
+	if errors.As(err, &p) && p.Status == http.StatusUnauthorized {
+		p.advice = "" // to log in is what was just tried
+	}
 	if err != nil {
 		return err
 	}

@@ -11,11 +11,16 @@ type Program struct {
 
 // Topic is "help".
 type Topic struct {
-	Topic string `arg:"" enum:"exit-codes,contexts,output" help:"Topic: ${enum}. For a command, use --help."`
+	Topic string `arg:"" default:"topics" enum:"topics,exit-codes,contexts,output" help:"Topic: ${enum}. For a command, use --help."`
 }
 
 // topics are the texts of "help".
 var topics = map[string]string{
+	"topics": `"starling --help" lists the commands, "starling COMMAND --help" explains one.
+
+  starling help exit-codes  what a script can tell by the exit code
+  starling help contexts    which server, and as whom
+  starling help output      forms of output`,
 	"exit-codes": `Exit codes, for scripts:
 
     0  done
