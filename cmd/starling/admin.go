@@ -9,9 +9,11 @@ import (
 	"os"
 	"strings"
 
+	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/cli"
 	"github.com/starling-fuota/starling/internal/identity"
 	"github.com/starling-fuota/starling/internal/service"
+	"github.com/starling-fuota/starling/internal/store"
 )
 
 // admin are the commands for who can reach the database itself, when nobody can log in.
@@ -148,5 +150,18 @@ func (d *database) with(ctx context.Context, f func(*service.Service) error) (er
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	return f(service.New(service.Config{Store: db, Runner: service.NoNetwork{}}))
+	return refusal(f(service.New(service.Config{Store: db, Runner: service.NoNetwork{}})))
+}
+
+// refusal gives what the service does not take the exit code that it has over the API.
+func refusal(err error) error {
+	switch {
+	case len(fleet.FieldErrors(err)) > 0:
+		return fmt.Errorf("%w: %w", cli.ErrInvalid, err)
+	case errors.Is(err, service.ErrState):
+		return fmt.Errorf("%w: %w", cli.ErrConflict, err)
+	case errors.Is(err, store.ErrNotFound):
+		return fmt.Errorf("%w: %w", cli.ErrNotFound, err)
+	}
+	return err
 }

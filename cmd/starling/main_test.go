@@ -99,10 +99,16 @@ func TestServeAnswersAndEnds(t *testing.T) {
 func TestTheFirstAdministratorLogsIn(t *testing.T) {
 	s := start(t)
 	db := "sqlite:" + filepath.Join(s.dir, "starling.db")
-	if code, _, errs := run("admin", "init", "--database", db); code == 0 || !strings.Contains(errs, "has an administrator") {
+	if code, _, errs := run("admin", "init", "--database", db); code != cli.ExitConflict || !strings.Contains(errs, "has an administrator") {
 		t.Errorf("a second first one: %d %q", code, errs)
 	}
 	password := s.write("password", []byte("correct horse battery\n"))
+	if code, _, errs := run("admin", "password", "nobody", "--database", db, "--password-file", password); code != cli.ExitNotFound {
+		t.Errorf("%d %s", code, errs)
+	}
+	if code, _, errs := run("admin", "password", "admin", "--database", db, "--password-file", s.write("short", []byte("short\n"))); code != cli.ExitInvalid || !strings.Contains(errs, "12 characters") {
+		t.Errorf("%d %s", code, errs)
+	}
 	if code, _, errs := run("admin", "password", "admin", "--database", db, "--password-file", password); code != 0 {
 		t.Fatalf("%d %q", code, errs)
 	}

@@ -157,7 +157,7 @@ func (d *database) open(ctx context.Context) (store.Store, secret.KEK, error) {
 		return nil, nil, errors.Join(err, undo())
 	}
 	if err := opens(ctx, kek, db); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("the keys of this database are sealed under others than --keys has, bring those back: %w", err), db.Close(), undo())
+		return nil, nil, errors.Join(fmt.Errorf("the keys in this database are sealed under a key that --keys does not have: put the backup of its keyring back (beside an SQLite database, with .keys behind its name), or say with --keys where it is: %w", err), db.Close(), undo())
 	}
 	return db, kek, nil
 }
