@@ -25,7 +25,7 @@ type device struct {
 	DevEUI          *string    `json:"dev_eui,omitempty" pattern:"^[0-9a-fA-F]{16}$" patternDescription:"16 hexadecimal digits" doc:"16 hexadecimal digits; cannot be changed" example:"0004a30b00112233"`
 	Name            *string    `json:"name,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
 	Tag             *string    `json:"tag,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters" doc:"Free text to search for"`
-	Classes         *string    `json:"classes,omitempty" pattern:"^([BC](,[BC])?)?$" doc:"Multicast session classes it supports: B, C or B,C"`
+	Classes         *string    `json:"classes,omitempty" pattern:"^([BC](,[BC])?)?$" patternDescription:"B, C or B,C" doc:"Multicast session classes it supports: B, C or B,C"`
 	LoRaWANVersion  *string    `json:"lorawan_version,omitempty" enum:"1.0,1.1" doc:"Default 1.0"`
 	RootKey         *string    `json:"root_key,omitempty" writeOnly:"true" pattern:"^[0-9a-fA-F]{32}$" patternDescription:"32 hexadecimal digits" doc:"GenAppKey (1.0) or AppKey (1.1), 32 hexadecimal digits"`
 	RootKeySet      *bool      `json:"root_key_set,omitempty" readOnly:"true" doc:"Whether a key is stored"`

@@ -155,7 +155,7 @@ func translate(err error) *Problem {
 	case errors.As(err, &told):
 		return told
 	case errors.Is(err, service.ErrUnauthenticated):
-		return newProblem(codeUnauthenticated, "Send a token that is valid: Authorization: Bearer.")
+		return newProblem(codeUnauthenticated, "Send a token that is valid: Authorization: Bearer TOKEN.")
 	case errors.Is(err, service.ErrForbidden):
 		return newProblem(codeForbidden, sentence(err))
 	case errors.As(err, &wait):

@@ -6,13 +6,13 @@ import (
 
 // subscriber is a fleet.Subscriber in JSON.
 type subscriber struct {
-	ID            *string             `json:"id,omitempty" pattern:"^[a-z0-9][a-z0-9-]{0,63}$" doc:"A short name, such as acme-water; cannot be changed"`
+	ID            *string             `json:"id,omitempty" pattern:"^[a-z0-9][a-z0-9-]{0,63}$" patternDescription:"a-z, 0-9 and -, 64 at most" doc:"A short name, such as acme-water; cannot be changed"`
 	Name          *string             `json:"name,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
 	Description   *string             `json:"description,omitempty" maxLength:"4000" pattern:"^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
 	Quota         *quota              `json:"quota,omitempty" doc:"How many it may have, 0: unlimited. Archived objects do not count"`
 	Defaults      *subscriberDefaults `json:"defaults,omitempty" doc:"What new objects get when they do not say otherwise, 0: as the server says"`
 	VersionMaxAge *float64            `json:"version_max_age_s,omitempty" minimum:"0" maximum:"315360000" multipleOf:"1" doc:"Firmware versions older than this are asked for again; 0: never"`
-	NetworkURL    *string             `json:"network_url,omitempty" maxLength:"200" pattern:"^([a-z][a-z0-9+.-]*://[A-Za-z0-9.-]+(:[0-9]{1,4})?(/[A-Za-z0-9._~/-]*)?)?$" doc:"Of its network server, without credentials"`
+	NetworkURL    *string             `json:"network_url,omitempty" maxLength:"200" pattern:"^(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?)?$" patternDescription:"an http or https URL without credentials" doc:"Of its network server, without credentials"`
 	ASID          *string             `json:"as_id,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters" doc:"How the network server knows this application server"`
 	ASKey         *string             `json:"as_key,omitempty" writeOnly:"true" maxLength:"4096" doc:"What the network server is authenticated with; empty: none"`
 	ASKeySet      *bool               `json:"as_key_set,omitempty" readOnly:"true" doc:"Whether a key is stored"`

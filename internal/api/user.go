@@ -14,7 +14,7 @@ import (
 // user is an identity.User in JSON.
 type user struct {
 	ID           *string    `json:"id,omitempty" readOnly:"true"`
-	Login        *string    `json:"login,omitempty" maxLength:"64" pattern:"^[A-Za-z0-9._@+-]+$" doc:"Unique on the server; kept in lower case"`
+	Login        *string    `json:"login,omitempty" maxLength:"64" pattern:"^[A-Za-z0-9._@+-]+$" patternDescription:"letters, digits and . _ - @ +" doc:"Unique on the server; kept in lower case"`
 	Name         *string    `json:"name,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
 	Role         *string    `json:"role,omitempty" enum:"viewer,operator,administrator" doc:"Default viewer"`
 	SubscriberID *string    `json:"subscriber_id,omitempty" pattern:"^([a-z0-9][a-z0-9-]{0,63})?$" doc:"Whose user it is; empty: the server's; absent: of the subscriber that is acted in. Cannot be changed"`
