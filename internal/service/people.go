@@ -181,7 +181,9 @@ func (s *Service) SetPassword(ctx context.Context, userID, current, password str
 		}
 		s.limiter.Succeeded(u.Login, a.From)
 	}
-	if !own {
+	if !own || u.PasswordHash == "" {
+		// Whoever need not show a password must be able to do all that the new one lets in for: else a
+		// limited token makes itself a session that is not limited.
 		if err := outranked(ctx, u.Role.Permissions(u.Server())); err != nil {
 			return err
 		}

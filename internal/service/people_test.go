@@ -323,3 +323,43 @@ func TestQuotasHold(t *testing.T) {
 	_, err = w.Devices.Update(in, device(0).DevEUI, service.AnyRevision, func(d *fleet.Device) error { d.Archived = false; return nil })
 	wantError(t, err, service.ErrQuota)
 }
+
+// vouched returns somebody without a password, who logs in through a provider.
+func (w *world) vouched(login string, role identity.Role) (identity.User, context.Context) {
+	w.Helper()
+	u, err := w.CreateUser(ctx, identity.User{Login: login, Role: role, SubscriberID: fleet.DefaultSubscriber}, "")
+	if err != nil {
+		w.Fatal(err)
+	}
+	s, err := w.LoginOIDC(context.Background(), identity.Claims{Subject: "subject of " + login, Email: login, EmailVerified: true}, "192.0.2.1")
+	if err != nil {
+		w.Fatal(err)
+	}
+	return u, w.shows(s.Secret)
+}
+
+// shows returns a context in which whoever has a secret asks.
+func (w *world) shows(secret string) context.Context {
+	w.Helper()
+	a, err := w.Authenticate(ctx, secret, "")
+	if err != nil {
+		w.Fatal(err)
+	}
+	return service.As(context.Background(), a)
+}
+
+func TestALimitedTokenSetsNoFirstPassword(t *testing.T) {
+	w := newWorld(t)
+	u, session := w.vouched("anna@example.org", identity.Administrator)
+	secret, _, err := w.CreateToken(session, identity.Token{Name: "limited", Scopes: []identity.Permission{identity.Self, identity.ReadFleet}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, w.SetPassword(w.shows(secret), u.ID, "", password), service.ErrForbidden)
+	if _, err := w.Login(context.Background(), u.Login, password, "192.0.2.1"); err == nil {
+		t.Error("it did all the same")
+	}
+	if err := w.SetPassword(session, u.ID, "", password); err != nil {
+		t.Errorf("by a session: %v", err)
+	}
+}
