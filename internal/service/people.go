@@ -353,6 +353,14 @@ func (s *Service) begin(ctx context.Context, u, becomes identity.User, from stri
 		if stored.PasswordHash != u.PasswordHash || stored.OIDCSubject != u.OIDCSubject || stored.Archived {
 			return fmt.Errorf("user %s was changed while it logged in: %w", u.ID, ErrUnauthenticated)
 		}
+		if was := stored; becomes.OIDCSubject != was.OIDCSubject {
+			// From now on whoever has this subject is let in: that is a change of the user.
+			is := was
+			is.OIDCSubject = becomes.OIDCSubject
+			if err := s.Users.record(c, "update", &was, &is); err != nil {
+				return err
+			}
+		}
 		stored.PasswordHash, stored.OIDCSubject, stored.LastLogin = becomes.PasswordHash, becomes.OIDCSubject, c.wall
 		if err := c.Users().Update(ctx, &stored); err != nil {
 			return err

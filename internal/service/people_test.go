@@ -363,3 +363,17 @@ func TestALimitedTokenSetsNoFirstPassword(t *testing.T) {
 		t.Errorf("by a session: %v", err)
 	}
 }
+
+func TestWhoIsFoundByAnAddressIsInTheAuditLog(t *testing.T) {
+	w := newWorld(t)
+	u, _ := w.vouched("anna@example.org", identity.Viewer)
+	for range 2 { // the second time is found by the subject, which changes nothing
+		page, err := w.Audit(ctx, store.AuditQuery{Kind: "user", ObjectID: u.ID, Action: "user.update"})
+		if err != nil || len(page.Items) != 1 || !strings.Contains(string(page.Items[0].Changes), `"oidc_subject":{"after":"subject of anna@example.org"}`) {
+			t.Errorf("%+v, %v", page.Items, err)
+		}
+		if _, err := w.LoginOIDC(context.Background(), identity.Claims{Subject: "subject of " + u.Login}, "192.0.2.1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
