@@ -41,7 +41,7 @@ func (s *Service) definePeople() {
 			}
 			return setID(&u.ID)
 		},
-		check: checkUser, free: func(*identity.User) {}, frozen: never, kept: oneAdministratorStays,
+		check: checkUser, free: func(*identity.User) {}, frozen: never, kept: mayLeave,
 	}}
 	s.Subscribers = &Resource[fleet.Subscriber, string]{s, rules[fleet.Subscriber, string]{
 		name: "subscriber", read: identity.ManageUsers, write: identity.ManageServer, overall: true,
@@ -105,6 +105,14 @@ func outranked(ctx context.Context, theirs identity.Permissions) error {
 
 func isServerAdministrator(u *identity.User) bool {
 	return u.Server() && u.Role == identity.Administrator && !u.Archived
+}
+
+// mayLeave returns why a user must not be archived, or nil.
+func mayLeave(ctx context.Context, o store.Objects, u *identity.User) error {
+	if err := outranked(ctx, u.Role.Permissions(u.Server())); err != nil {
+		return err
+	}
+	return oneAdministratorStays(ctx, o, u)
 }
 
 // oneAdministratorStays returns ErrState if u is the last who can administer the server.

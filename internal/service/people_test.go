@@ -377,3 +377,17 @@ func TestWhoIsFoundByAnAddressIsInTheAuditLog(t *testing.T) {
 		}
 	}
 }
+
+func TestALimitedTokenArchivesNobodyWhoMayMore(t *testing.T) {
+	w := newWorld(t)
+	admin := w.person("anna", identity.Administrator, fleet.DefaultSubscriber)
+	u, _ := w.vouched("otto@example.org", identity.Viewer)
+	secret, _, err := w.CreateToken(admin, identity.Token{Name: "limited", Scopes: []identity.Permission{identity.ManageUsers}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, w.Users.Archive(w.shows(secret), u.ID, service.AnyRevision), service.ErrForbidden)
+	if err := w.Users.Archive(admin, u.ID, service.AnyRevision); err != nil {
+		t.Error(err)
+	}
+}
