@@ -41,7 +41,7 @@ func (s *Service) definePeople() {
 			}
 			return setID(&u.ID)
 		},
-		check: checkUser, free: func(*identity.User) {}, frozen: never, kept: mayLeave,
+		check: checkUser, free: func(*identity.User) {}, frozen: never, kept: mayLeave, left: endTokens,
 	}}
 	s.Subscribers = &Resource[fleet.Subscriber, string]{s, rules[fleet.Subscriber, string]{
 		name: "subscriber", read: identity.ManageUsers, write: identity.ManageServer, overall: true,
@@ -226,8 +226,18 @@ func (s *Service) ResetPassword(ctx context.Context, login, password string) err
 
 // endSessions revokes the sessions of a user but one.
 func endSessions(ctx context.Context, c *changes, userID, but string) error {
-	q := store.Query{Limit: store.MaxLimit, Where: map[store.Field]string{store.ByUser: userID, store.ByKind: identity.KindSession.String()}}
-	for {
+	return revoke(ctx, c, map[store.Field]string{store.ByUser: userID, store.ByKind: identity.KindSession.String()}, but)
+}
+
+// endTokens revokes all that an archived user has: whoever brings the user back brings no secret back
+// with it, which may be why the user was archived.
+func endTokens(ctx context.Context, c *changes, u *identity.User) error {
+	return revoke(ctx, c, map[store.Field]string{store.ByUser: u.ID}, "")
+}
+
+// revoke revokes the tokens and sessions that are found, but one.
+func revoke(ctx context.Context, c *changes, where map[store.Field]string, but string) error {
+	for q := (store.Query{Limit: store.MaxLimit, Where: where}); ; {
 		page, err := c.Tokens().List(ctx, q)
 		if err != nil {
 			return err
@@ -238,6 +248,9 @@ func endSessions(ctx context.Context, c *changes, userID, but string) error {
 			}
 			if err := c.Tokens().Archive(ctx, t.ID, c.wall); err != nil {
 				return err
+			}
+			if t.Kind == identity.KindAPI {
+				c.recordIn(t.SubscriberID, "token.revoke", "token", t.ID, nil, "")
 			}
 		}
 		if q.After = page.Next; q.After == "" {

@@ -378,6 +378,41 @@ func TestWhoIsFoundByAnAddressIsInTheAuditLog(t *testing.T) {
 	}
 }
 
+func TestArchivingAUserEndsEverythingForGood(t *testing.T) {
+	ways := map[string]func(*world, string) error{
+		"archive": func(w *world, id string) error { return w.Users.Archive(ctx, id, service.AnyRevision) },
+		"update": func(w *world, id string) error {
+			_, err := w.Users.Update(ctx, id, service.AnyRevision, func(u *identity.User) error { u.Archived = true; return nil })
+			return err
+		},
+	}
+	for name, archive := range ways {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			u, session := w.vouched("anna@example.org", identity.Operator)
+			w.person("otto", identity.Viewer, fleet.DefaultSubscriber)
+			api, token, err := w.CreateToken(session, identity.Token{Name: "ci"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := archive(w, u.ID); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Users.Update(ctx, u.ID, service.AnyRevision, func(u *identity.User) error { u.Archived = false; return nil }); err != nil {
+				t.Fatal(err)
+			}
+			_, err = w.Authenticate(ctx, api, "")
+			wantError(t, err, service.ErrUnauthenticated)
+			if page, err := w.Tokens(ctx, store.Query{}); err != nil || len(page.Items) != 1 {
+				t.Errorf("%v, %v: those of others stay, and no more", page.Items, err)
+			}
+			if page, err := w.Audit(ctx, store.AuditQuery{Action: "token.revoke", ObjectID: token.ID}); err != nil || len(page.Items) != 1 {
+				t.Errorf("%v, %v", page.Items, err)
+			}
+		})
+	}
+}
+
 func TestALimitedTokenArchivesNobodyWhoMayMore(t *testing.T) {
 	w := newWorld(t)
 	admin := w.person("anna", identity.Administrator, fleet.DefaultSubscriber)

@@ -47,6 +47,9 @@ type rules[T any, K comparable] struct {
 	// kept returns why the object must not be archived now, or nil. nil: frozen says it.
 	kept func(ctx context.Context, o store.Objects, before *T) error
 
+	// left ends what an object that was archived leaves behind, in the same transaction; nil: nothing.
+	left func(ctx context.Context, c *changes, obj *T) error
+
 	// changed completes a change; nil: nothing to do.
 	changed func(before, obj *T, now time.Time)
 }
@@ -184,7 +187,10 @@ func (r *Resource[T, K]) replace(ctx context.Context, c *changes, before, obj *T
 	if err := r.rules.collection(c).Update(ctx, obj); err != nil {
 		return err
 	}
-	return r.record(c, action, before, obj)
+	if err := r.record(c, action, before, obj); err != nil || action != "archive" || r.rules.left == nil {
+		return err
+	}
+	return r.rules.left(ctx, c, obj)
 }
 
 // record notes what became of an object. before is nil for a new one.
@@ -331,5 +337,8 @@ func (r *Resource[T, K]) archive(ctx context.Context, c *changes, key K, revisio
 	}
 	obj := before
 	*r.rules.meta(&obj).archived = true
-	return r.record(c, "archive", &before, &obj)
+	if err := r.record(c, "archive", &before, &obj); err != nil || r.rules.left == nil {
+		return err
+	}
+	return r.rules.left(ctx, c, &obj)
 }
