@@ -85,7 +85,7 @@ func (s *Service) importTable(ctx context.Context, r io.Reader, opt ImportOption
 	// Beside the entries of its rows: what was a table has one entry that says so.
 	note := fmt.Sprintf("%d rows: %d created, %d updated, %d unchanged, %d failed", report.Rows, report.Created, report.Updated, report.Unchanged, report.Failed)
 	recorded := s.change(ctx, identity.WriteFleet, func(c *changes) error {
-		c.record(kind+".import", kind, "", nil, note)
+		c.record(kind+".import", kind, "", note)
 		return nil
 	})
 	return report, errors.Join(err, recorded)
@@ -160,7 +160,7 @@ func (s *Service) exporting(ctx context.Context, kind string, opt bulk.ExportOpt
 		return o, err
 	}
 	return o, s.change(ctx, identity.RevealKeys, func(c *changes) error {
-		c.record(kind+".export_keys", kind, "", nil, "the keys of all that are not archived")
+		c.record(kind+".export_keys", kind, "", "the keys of all that are not archived")
 		return nil
 	})
 }

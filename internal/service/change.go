@@ -61,11 +61,12 @@ func (s *Service) changeAs(ctx context.Context, a identity.Actor, subscriberID s
 	})
 }
 
-// record notes that something was done to an object. diff may be nil.
-func (c *changes) record(action, kind, id string, diff []byte, note string) {
-	c.recordIn(c.actor.SubscriberID, action, kind, id, diff, note)
+// record notes that something was done to an object.
+func (c *changes) record(action, kind, id, note string) {
+	c.recordIn(c.actor.SubscriberID, action, kind, id, nil, note)
 }
 
+// recordIn is record for an object of a subscriber, and what has changed of it; diff may be nil.
 func (c *changes) recordIn(subscriberID, action, kind, id string, diff []byte, note string) {
 	e := entry(c.actor, c.wall, action, kind, id, note)
 	e.SubscriberID, e.Changes = subscriberID, diff

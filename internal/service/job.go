@@ -61,7 +61,7 @@ func (s *Service) enqueue(ctx context.Context, c *changes, kind string, args any
 	if err := c.everything.Jobs().Create(ctx, &j); err != nil {
 		return j, err
 	}
-	c.record("job.create", "job", j.ID, nil, kind)
+	c.record("job.create", "job", j.ID, kind)
 	return j, nil
 }
 

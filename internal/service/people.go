@@ -394,7 +394,7 @@ func (s *Service) begin(ctx context.Context, u, becomes identity.User, from stri
 		if err := c.Tokens().Create(ctx, &t); err != nil {
 			return err
 		}
-		c.record("session.login", "session", t.ID, nil, "")
+		c.record("session.login", "session", t.ID, "")
 		session.Token, session.User = t, stored
 		return nil
 	})
@@ -468,7 +468,7 @@ func (s *Service) Logout(ctx context.Context) error {
 		return ErrUnauthenticated
 	}
 	return s.changeAs(ctx, a, whole(a), func(c *changes) error {
-		c.record("session.logout", "session", a.TokenID, nil, "")
+		c.record("session.logout", "session", a.TokenID, "")
 		return c.Tokens().Archive(ctx, a.TokenID, c.wall)
 	})
 }

@@ -53,7 +53,7 @@ func (s *Service) reveal(ctx context.Context, kind, id string, read func(*change
 		if err := read(c); err != nil {
 			return err
 		}
-		c.record(kind+".reveal_keys", kind, id, nil, "")
+		c.record(kind+".reveal_keys", kind, id, "")
 		return nil
 	})
 }
