@@ -77,8 +77,10 @@ func (w *whatIf) scenario() (sc whatif.Scenario, err error) {
 	}
 	set(&sc.Devices, w.Devices)
 	set(&sc.Size, w.Size)
-	set(&sc.Class, w.Class)
 	set(&sc.Seed, w.Seed)
+	if w.Class != nil {
+		sc.Class = w.Class
+	}
 	if w.DR != nil {
 		sc.DataRate = w.DR
 	}

@@ -105,7 +105,7 @@ func (o *ours) populate(ctx context.Context) error {
 	for i, spec := range o.fleet.Devices {
 		euis[i] = spec.DevEUI
 		devices[i] = &fleet.Device{
-			DevEUI: spec.DevEUI, Name: fmt.Sprintf("device %d", i+1), Classes: fleet.ClassesOf(o.sc.Class), LoRaWANVersion: fleet.LoRaWAN10,
+			DevEUI: spec.DevEUI, Name: fmt.Sprintf("device %d", i+1), Classes: fleet.ClassesOf(*o.sc.Class), LoRaWANVersion: fleet.LoRaWAN10,
 			RootKey: spec.RootKey, ProfileID: profiles[i%len(profiles)], Band: spec.Band,
 		}
 	}

@@ -20,7 +20,7 @@ func (r Report) WriteJSON(out io.Writer) error {
 func (r Report) WriteTable(out io.Writer) error {
 	s := &r.Scenario
 	fmt.Fprintf(out, "%d devices, %d bytes, %s DR%d class %s, %g %% mean loss, uplinks every %s, seed %d\n\n",
-		s.Devices, s.Size, s.Band, *s.DataRate, s.Class, 100*s.Loss.Mean, s.UplinkPeriods, s.Seed)
+		s.Devices, s.Size, s.Band, *s.DataRate, *s.Class, 100*s.Loss.Mean, s.UplinkPeriods, s.Seed)
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "STRATEGY\tVERIFIED\tDURATION\tAIR TIME\tFRAGMENTS\tHINDSIGHT\tUNICAST\tENERGY\t")
 	for _, res := range r.Results {

@@ -92,7 +92,9 @@ func runStrategy(ctx context.Context, sc *Scenario, st Strategy, tell func(strin
 	if err != nil {
 		return Result{}, err
 	}
-	return w.result(st, before, verified), nil
+	res = w.result(st, before, verified)
+	tell(w.spent(before))
+	return res, nil
 }
 
 // look is all that is measured, at one instant.
@@ -101,11 +103,12 @@ type look struct {
 	stats    sim.Stats
 	sent     int
 	needed   int
+	rx1, rx2 airtime
 	readings []reading
 }
 
 func (w *world) look() look {
-	l := look{at: w.net.Now(), sent: w.net.sent, needed: w.net.hindsight()}
+	l := look{at: w.net.Now(), sent: w.net.sent, needed: w.net.hindsight(), rx1: w.net.rx1, rx2: w.net.rx2}
 	w.net.Inspect(func(n *sim.Network) { l.stats = n.Stats() })
 	for _, m := range w.meters {
 		l.readings = append(l.readings, m.read())
@@ -129,6 +132,15 @@ func (w *world) result(st Strategy, before look, verified int) Result {
 		EnergyJoulesMean: rounded(joules / float64(len(w.meters))), Devices: len(w.meters), Verified: verified,
 		Groups: []GroupResult{{Group: groupEUI, FragmentsSent: sent, HindsightFragments: after.needed - before.needed}},
 	}
+}
+
+// spent says what the air time went into.
+func (w *world) spent(before look) string {
+	after := w.look()
+	total := after.stats.DownlinkAirtime - before.stats.DownlinkAirtime
+	rx1, rx2 := after.rx1.total-before.rx1.total, after.rx2.total-before.rx2.total
+	return fmt.Sprintf("air time: %.1fs unicast in RX1 (%d frames), %.1fs unicast in RX2 (%d frames), %.1fs multicast", rx1.Seconds(), after.rx1.frames-before.rx1.frames,
+		rx2.Seconds(), after.rx2.frames-before.rx2.frames, (total - rx1 - rx2).Seconds())
 }
 
 // rounded keeps milliseconds and millijoules.

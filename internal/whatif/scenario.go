@@ -3,11 +3,8 @@ package whatif
 import (
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"time"
-
-	"github.com/goccy/go-yaml"
 
 	"github.com/starling-fuota/starling/fec"
 	"github.com/starling-fuota/starling/fleet"
@@ -29,25 +26,25 @@ type Scenario struct {
 	Devices int    `json:"devices" yaml:"devices"` // 1..MaxDevices; 0: 100
 	Size    Size   `json:"size" yaml:"size"`       // bytes of the file; 0: 40 kB
 
-	Band            region.Band `json:"band" yaml:"band"`                                     // none: EU868
-	Class           fleet.Class `json:"class" yaml:"class"`                                   // of the multicast session, B or C; A: C
-	DataRate        *uint8      `json:"dr" yaml:"dr"`                                         // of the multicast session; nil: the fastest usual one of the band
-	UplinkDataRate  *uint8      `json:"uplink_dr" yaml:"uplink_dr"`                           // of all devices; nil: DataRate if uplinks have it, else 3
-	PingSlotSeconds int         `json:"ping_slot_seconds,omitempty" yaml:"ping_slot_seconds"` // class B: 1, 2, 4 .. 128; 0: 1
-	Packages        int         `json:"packages" yaml:"packages"`                             // version of TS003, TS004 and TS005 on the devices, 1 or 2; 0: 1
-	Gateways        int         `json:"gateways" yaml:"gateways"`                             // 0: 1 for each 250 devices
-	Reach           int         `json:"reach" yaml:"reach"`                                   // gateways that a device is linked to; 0: 1
-	Loss            Loss        `json:"loss" yaml:"loss"`                                     // of the links
-	UplinkPeriods   []Span      `json:"uplink_periods" yaml:"uplink_periods"`                 // device i has period i mod n; none: 15m
-	UplinkJitter    Span        `json:"uplink_jitter" yaml:"uplink_jitter"`                   // either way; 0: a fifteenth of the shortest period
-	ClockError      Span        `json:"clock_error" yaml:"clock_error"`                       // either way, at switch-on; 0: 2s
-	Campaigns       int         `json:"campaigns" yaml:"campaigns"`                           // one after the other; the last one is measured. 0: 1
-	Reruns          *int        `json:"reruns" yaml:"reruns"`                                 // of the other servers, for devices that failed; nil: 3
-	Policy          Policy      `json:"policy,omitzero" yaml:"policy"`                        // of "starling"; zero: the engine's defaults
-	Reference       Reference   `json:"reference" yaml:"reference"`                           // settings of "reference:R"
-	ChirpStack      ChirpStack  `json:"chirpstack" yaml:"chirpstack"`                         // settings of "chirpstack"
-	Energy          Energy      `json:"energy" yaml:"energy"`                                 // of the radio
-	Strategies      []Strategy  `json:"strategies" yaml:"strategies"`                         // none: all
+	Band            region.Band  `json:"band" yaml:"band"`                                     // none: EU868
+	Class           *fleet.Class `json:"class" yaml:"class"`                                   // of the multicast session, B or C; nil: C
+	DataRate        *uint8       `json:"dr" yaml:"dr"`                                         // of the multicast session; nil: the fastest usual one of the band
+	UplinkDataRate  *uint8       `json:"uplink_dr" yaml:"uplink_dr"`                           // of all devices; nil: DataRate if uplinks have it, else 3
+	PingSlotSeconds int          `json:"ping_slot_seconds,omitempty" yaml:"ping_slot_seconds"` // class B: 1, 2, 4 .. 128; 0: 1
+	Packages        int          `json:"packages" yaml:"packages"`                             // version of TS003, TS004 and TS005 on the devices, 1 or 2; 0: 1
+	Gateways        int          `json:"gateways" yaml:"gateways"`                             // 0: 1 for each 250 devices
+	Reach           int          `json:"reach" yaml:"reach"`                                   // gateways that a device is linked to; 0: 1
+	Loss            Loss         `json:"loss" yaml:"loss"`                                     // of the links
+	UplinkPeriods   []Span       `json:"uplink_periods" yaml:"uplink_periods"`                 // device i has period i mod n; none: 15m
+	UplinkJitter    Span         `json:"uplink_jitter" yaml:"uplink_jitter"`                   // either way; 0: a fifteenth of the shortest period
+	ClockError      Span         `json:"clock_error" yaml:"clock_error"`                       // either way, at switch-on; 0: 2s
+	Campaigns       int          `json:"campaigns" yaml:"campaigns"`                           // one after the other; the last one is measured. 0: 1
+	Reruns          *int         `json:"reruns" yaml:"reruns"`                                 // of the other servers, for devices that failed; nil: 3
+	Policy          Policy       `json:"policy,omitzero" yaml:"policy"`                        // of "starling"; zero: the engine's defaults
+	Reference       Reference    `json:"reference" yaml:"reference"`                           // settings of "reference:R"
+	ChirpStack      ChirpStack   `json:"chirpstack" yaml:"chirpstack"`                         // settings of "chirpstack"
+	Energy          Energy       `json:"energy" yaml:"energy"`                                 // of the radio
+	Strategies      []Strategy   `json:"strategies" yaml:"strategies"`                         // none: all
 }
 
 // Loss describes the links. Link i loses max * u^(max/mean - 1) of all frames in each
@@ -72,7 +69,7 @@ type Policy struct {
 
 // Reference are the settings of the reference server that its operator chooses.
 type Reference struct {
-	SuccessThreshold float64 `json:"success_threshold" yaml:"success_threshold"`   // percent; 0: 50
+	SuccessThreshold float64 `json:"success_threshold" yaml:"success_threshold"`   // percent; 0: 1, which no campaign misses
 	CloseAtThreshold bool    `json:"close_at_threshold" yaml:"close_at_threshold"` // a stage ends as soon as the threshold has answered
 	Retries          int     `json:"retries" yaml:"retries"`                       // msg_retries; 0: 2
 	LateAnswer       Span    `json:"late_answer" yaml:"late_answer"`               // 0: 60s
@@ -90,7 +87,7 @@ type ChirpStack struct {
 // that is wrong, one per line.
 func (s *Scenario) Complete() error {
 	s.fillFleet()
-	s.Reference.SuccessThreshold = or(s.Reference.SuccessThreshold, 50)
+	s.Reference.SuccessThreshold = or(s.Reference.SuccessThreshold, 1)
 	s.Reference.Retries = or(s.Reference.Retries, 2)
 	s.Reference.LateAnswer = or(s.Reference.LateAnswer, Span(time.Minute))
 	s.Reference.Loops = or(s.Reference.Loops, 2)
@@ -113,13 +110,16 @@ func (s *Scenario) fillFleet() {
 	s.Devices = or(s.Devices, 100)
 	s.Size = or(s.Size, 40_000)
 	s.Band = or(s.Band, region.EU868)
-	s.Class = or(s.Class, fleet.ClassC)
+	if s.Class == nil {
+		c := fleet.ClassC
+		s.Class = &c
+	}
 	s.Packages = or(s.Packages, 1)
 	s.Gateways = or(s.Gateways, max(1, (s.Devices+249)/250))
 	s.Reach = or(s.Reach, 1)
 	s.Campaigns = or(s.Campaigns, 1)
 	s.Loss.Max = or(s.Loss.Max, math.Round(min(3*s.Loss.Mean, 0.95)*1e6)/1e6)
-	if s.Class == fleet.ClassB {
+	if *s.Class == fleet.ClassB {
 		s.PingSlotSeconds = or(s.PingSlotSeconds, 1)
 	}
 	if len(s.UplinkPeriods) == 0 {
@@ -158,7 +158,7 @@ func (s *Scenario) check() error {
 	}
 	that(s.Devices >= 1 && s.Devices <= MaxDevices, "devices: %d, use 1 to %d", s.Devices, MaxDevices)
 	that(s.Size >= 1, "size: %d, use at least 1 byte", s.Size)
-	that(s.Class == fleet.ClassB || s.Class == fleet.ClassC, "class: %s, use B or C", s.Class)
+	that(*s.Class == fleet.ClassB || *s.Class == fleet.ClassC, "class: %s, use B or C", *s.Class)
 	frequency, _ := s.Band.RX2()
 	that(frequency != 0, "band: the channels of %s are not modelled, use another band", s.Band)
 	that(s.Band.Usable(*s.UplinkDataRate, lorawan.Uplink), "uplink_dr: DR%d is no uplink data rate of %s", *s.UplinkDataRate, s.Band)
@@ -168,7 +168,7 @@ func (s *Scenario) check() error {
 		_, err := fec.ChooseFragSize(s.version(), int(s.Size), limit)
 		that(err == nil, "size: %d bytes do not fit DR%d of %s: %w", s.Size, *s.DataRate, s.Band, err)
 	}
-	if s.Class == fleet.ClassB {
+	if *s.Class == fleet.ClassB {
 		_, err := fleet.ParsePingSlotPeriodicity(s.PingSlotSeconds)
 		that(err == nil, "ping_slot_seconds: %d, use 1, 2, 4, 8, 16, 32, 64 or 128", s.PingSlotSeconds)
 	}
@@ -213,16 +213,6 @@ func percent(p float64) bool { return p >= 0 && p <= 100 }
 
 // version returns the version of TS004 on the devices.
 func (s *Scenario) version() lorawan.Version { return lorawan.Version(s.Packages) }
-
-// ReadScenario reads a scenario in YAML. Unknown keys and keys that come twice are errors; ErrScenario
-// names the line. Complete is the caller's to call, once flags have had their say.
-func ReadScenario(r io.Reader) (Scenario, error) {
-	var s Scenario
-	if err := yaml.NewDecoder(r, yaml.Strict()).Decode(&s); err != nil && !errors.Is(err, io.EOF) {
-		return Scenario{}, fmt.Errorf("%w: %s", ErrScenario, yaml.FormatError(err, false, true))
-	}
-	return s, nil
-}
 
 // or returns v, or what stands for its zero value.
 func or[T comparable](v, zero T) T {

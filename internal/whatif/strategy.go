@@ -12,8 +12,8 @@ type Strategy string
 
 // The strategies that are no reference:R.
 const (
-	Starling    Strategy = "starling"
-	ChirpStack4 Strategy = "chirpstack"
+	Starling     Strategy = "starling"
+	ChirpStackV4 Strategy = "chirpstack"
 )
 
 // referenceRates are R of reference:R, uncoded to all fragments.
@@ -34,10 +34,10 @@ func Strategies() []Strategy {
 	for _, r := range referenceRates {
 		all = append(all, r.name)
 	}
-	return append(all, ChirpStack4)
+	return append(all, ChirpStackV4)
 }
 
-// UnmarshalText reads the name of a strategy, or returns ErrScenario.
+// UnmarshalText reads the name of a strategy.
 func (s *Strategy) UnmarshalText(b []byte) error {
 	for _, known := range Strategies() {
 		if string(b) == string(known) {
@@ -45,7 +45,7 @@ func (s *Strategy) UnmarshalText(b []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: there is no strategy %q, use some of %v", ErrScenario, b, Strategies())
+	return fmt.Errorf("there is no strategy %q, use some of %v", b, Strategies())
 }
 
 // campaigns is how a strategy runs our engine.

@@ -9,17 +9,23 @@ import (
 	"github.com/starling-fuota/starling/internal/network/simulated"
 	"github.com/starling-fuota/starling/lorawan"
 	"github.com/starling-fuota/starling/lorawan/fragmentation"
+	"github.com/starling-fuota/starling/lorawan/region"
 )
 
 // tap is a simulated network that counts the fragments on their way. Its methods belong
 // to the goroutine of whoever drives the network.
 type tap struct {
 	*simulated.Network
-	version lorawan.Version
-	port    uint8           // FPort of TS004
-	byFCnt  map[uint16]int  // place of the fragment that a multicast counter carries
-	waiting map[string]bool // frames with fragments that were not reported yet
-	sent    int             // fragments that were on the air
+	band     region.Band
+	version  lorawan.Version
+	port     uint8 // FPort of TS004
+	uplinkDR uint8
+	byFCnt   map[uint16]int  // place of the fragment that a multicast counter carries
+	waiting  map[string]bool // frames with fragments that were not reported yet
+	sent     int             // fragments that were on the air
+
+	lengths  map[string]int // bytes of unicast frames that were not reported yet
+	rx1, rx2 airtime        // of unicast downlinks, by receive window
 
 	// Places count the fragments of one fragmentation session from 1 on. They are N, but for
 	// a carousel, whose N begins again.
@@ -28,8 +34,16 @@ type tap struct {
 	past  int // worst of the sessions before, summed
 }
 
-func newTap(version lorawan.Version, port uint8) *tap {
-	return &tap{version: version, port: port, byFCnt: map[uint16]int{}, waiting: map[string]bool{}}
+// airtime is what some downlinks took.
+type airtime struct {
+	frames int
+	total  time.Duration
+}
+
+func (a *airtime) add(d time.Duration) { a.frames, a.total = a.frames+1, a.total+d }
+
+func newTap(band region.Band, uplinkDR uint8, version lorawan.Version, port uint8) *tap {
+	return &tap{band: band, uplinkDR: uplinkDR, version: version, port: port, byFCnt: map[uint16]int{}, waiting: map[string]bool{}, lengths: map[string]int{}}
 }
 
 // SendUnicast looks for the set-up of a new fragmentation session.
@@ -43,6 +57,7 @@ func (t *tap) SendUnicast(ctx context.Context, dev lorawan.EUI64, f network.Fram
 			}
 		}
 	}
+	t.lengths[f.ID] = len(f.Payload)
 	return t.Network.SendUnicast(ctx, dev, f, flush)
 }
 
@@ -67,12 +82,29 @@ func (t *tap) SendMulticast(ctx context.Context, group lorawan.EUI64, f network.
 func (t *tap) Wait(ctx context.Context, until time.Time) ([]network.Event, error) {
 	events, err := t.Network.Wait(ctx, until)
 	for _, e := range events {
-		if e.Kind == network.Sent && !e.Group.IsZero() && t.waiting[e.FrameID] {
+		switch {
+		case e.Kind != network.Sent:
+		case e.Group.IsZero():
+			t.sentUnicast(e)
+		case t.waiting[e.FrameID]:
 			delete(t.waiting, e.FrameID)
 			t.sent++
 		}
 	}
 	return events, err
+}
+
+// sentUnicast tells by its air time which receive window a frame took: where both have the same
+// data rate, it counts as RX1.
+func (t *tap) sentUnicast(e network.Event) {
+	_, dr := t.band.RX2()
+	inRX2, _ := t.band.DownlinkAirtime(dr, t.lengths[e.FrameID])
+	delete(t.lengths, e.FrameID)
+	if e.Airtime == inRX2 && dr != t.uplinkDR {
+		t.rx2.add(e.Airtime)
+		return
+	}
+	t.rx1.add(e.Airtime)
 }
 
 // completed notes that a device has the block with the fragment at a place.

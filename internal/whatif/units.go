@@ -25,11 +25,11 @@ func (s Span) String() string {
 // MarshalText returns what String returns.
 func (s Span) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// UnmarshalText reads what time.ParseDuration reads, or ErrScenario.
+// UnmarshalText reads what time.ParseDuration reads.
 func (s *Span) UnmarshalText(b []byte) error {
 	d, err := time.ParseDuration(string(b))
 	if err != nil {
-		return fmt.Errorf("%w: %q is no time, use such as 15m or 1h30m", ErrScenario, b)
+		return fmt.Errorf("%q is no time, use such as 15m or 1h30m", b)
 	}
 	*s = Span(d)
 	return nil
@@ -43,7 +43,7 @@ var sizeUnits = []struct {
 	bytes  float64
 }{{"kib", 1 << 10}, {"mib", 1 << 20}, {"kb", 1e3}, {"mb", 1e6}, {"k", 1e3}, {"b", 1}, {"", 1}}
 
-// UnmarshalText reads "40000", "40kB" or "64 KiB", or returns ErrScenario.
+// UnmarshalText reads "40000", "40kB" or "64 KiB".
 func (s *Size) UnmarshalText(b []byte) error {
 	text := strings.ToLower(strings.TrimSpace(string(b)))
 	for _, u := range sizeUnits {
@@ -58,5 +58,5 @@ func (s *Size) UnmarshalText(b []byte) error {
 		*s = Size(n * u.bytes)
 		return nil
 	}
-	return fmt.Errorf("%w: %q is no size, use such as 40000, 40kB or 64KiB", ErrScenario, b)
+	return fmt.Errorf("%q is no size, use such as 40000, 40kB or 64KiB", b)
 }

@@ -44,7 +44,7 @@ func newWorld(sc *Scenario) (*world, error) {
 	for _, period := range sc.UplinkPeriods {
 		v := sc.version()
 		cfg.Mix = append(cfg.Mix, sim.Model{Config: device.Config{
-			Band: sc.Band, UplinkDR: *sc.UplinkDataRate, ClassB: sc.Class == fleet.ClassB, ClassC: sc.Class == fleet.ClassC,
+			Band: sc.Band, UplinkDR: *sc.UplinkDataRate, ClassB: *sc.Class == fleet.ClassB, ClassC: *sc.Class == fleet.ClassC,
 			Packages:     device.Packages{ClockSync: v, McSetup: v, Fragmentation: v, FirmwareMgmt: lorawan.V1},
 			Stack:        device.Ideal,
 			Firmware:     1,
@@ -55,7 +55,7 @@ func newWorld(sc *Scenario) (*world, error) {
 	if w.fleet, err = sim.NewFleet(cfg); err != nil {
 		return nil, err
 	}
-	w.net = newTap(sc.version(), w.traits().FPort(lorawan.Fragmentation))
+	w.net = newTap(sc.Band, *sc.UplinkDataRate, sc.version(), w.traits().FPort(lorawan.Fragmentation))
 	for i := range w.fleet.Devices {
 		spec := &w.fleet.Devices[i]
 		for k := range spec.Links {
@@ -172,9 +172,9 @@ const timeTolerance = 5 * time.Second
 // group returns the multicast group.
 func (w *world) group() fleet.MulticastGroup {
 	g := fleet.MulticastGroup{
-		DevEUI: groupEUI, Name: "What if", Band: w.sc.Band, McAddr: groupAddr, DataRate: *w.sc.DataRate, SessionClass: w.sc.Class,
+		DevEUI: groupEUI, Name: "What if", Band: w.sc.Band, McAddr: groupAddr, DataRate: *w.sc.DataRate, SessionClass: *w.sc.Class,
 	}
-	if w.sc.Class == fleet.ClassC {
+	if *w.sc.Class == fleet.ClassC {
 		g.Frequency, _ = w.sc.Band.RX2()
 	} else {
 		g.PingSlotPeriodicity, _ = fleet.ParsePingSlotPeriodicity(w.sc.PingSlotSeconds) // checked by Complete
