@@ -8,12 +8,14 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/bulk"
 	"github.com/starling-fuota/starling/internal/identity"
 	"github.com/starling-fuota/starling/internal/service"
@@ -21,10 +23,11 @@ import (
 
 const csvType = "text/csv"
 
-// Bounds of what is told about bad rows.
+// Bounds of what is told about bad rows, and of what is said about columns.
 const (
 	maxRowErrors = 100
 	maxBadRows   = 64 << 20 // bytes; they are kept until the upload has been read
+	maxMapped    = 256      // columns that a mapping names: as many as a row may have
 )
 
 // tableReport is what became of an import.
@@ -94,7 +97,7 @@ func (a *api) table(t table) {
 			Summary: "Import " + name,
 			Description: "Creates and changes what the rows of a table say. Bad rows are no problem document: the answer is 200 and counts them in `failed`. " +
 				"With `Accept: text/csv` the answer is the bad rows themselves, as they were sent, with a column that says why; it holds the keys that were in them.",
-			Parameters:  parameters(t.importChoices()),
+			Parameters:  append(parameters(t.importChoices()), columnMap()),
 			RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{csvType: text}},
 			Responses: map[string]*huma.Response{
 				"200": {Description: "OK", Headers: map[string]*huma.Param{"Import-Report": counts}, Content: map[string]*huma.MediaType{"application/json": {Schema: report}, csvType: text}}},
@@ -154,10 +157,29 @@ func (t table) exportChoices() []choice {
 
 func parameters(choices []choice) []*huma.Param { return each(choices, choice.param) }
 
-// choose returns which value each choice has in the query of r.
-func choose(r *http.Request, choices ...choice) ([]int, error) {
+// columnMap says what the header row of a table calls our fields.
+func columnMap() *huma.Param {
+	return &huma.Param{Name: "map", In: "query", Description: "Which column of a friendly table is a field, such as dev_eui:EUI, repeated; :EUI leaves a column out",
+		Schema: &huma.Schema{Type: huma.TypeArray, MaxItems: new(maxMapped), Items: &huma.Schema{Type: huma.TypeString, Pattern: "^[^:]*:.+$"}}, Explode: new(true)}
+}
+
+// takeColumns takes the map of columns out of a query.
+func takeColumns(query url.Values) (map[string]string, error) {
+	if len(query["map"]) > maxMapped {
+		return nil, badParameter("query.map", "names more columns than a row may have", "name those that differ only")
+	}
+	columns, err := bulk.ParseColumns(query["map"]...)
+	for _, f := range fleet.FieldErrors(err) {
+		return nil, badParameter("query."+f.Field, f.Problem, f.Hint)
+	}
+	delete(query, "map")
+	return columns, err
+}
+
+// choose returns which value each choice has in a query.
+func choose(query url.Values, choices ...choice) ([]int, error) {
 	picked := make([]int, len(choices))
-	for name, values := range r.URL.Query() {
+	for name, values := range query {
 		i := slices.IndexFunc(choices, func(c choice) bool { return c.name == name })
 		if i < 0 {
 			return nil, badParameter("query."+name, "is no parameter of this", "leave it out")
@@ -171,12 +193,17 @@ func choose(r *http.Request, choices ...choice) ([]int, error) {
 
 // readTable imports the body and answers with the report, or with the bad rows.
 func readTable(w http.ResponseWriter, r *http.Request, t table) error {
-	choices := t.importChoices()
-	picked, err := choose(r, choices...)
+	query, choices := r.URL.Query(), t.importChoices()
+	columns, err := takeColumns(query)
+	if err != nil {
+		return err
+	}
+	picked, err := choose(query, choices...)
 	if err != nil {
 		return err
 	}
 	opt := service.ImportOptions{Mode: bulk.Mode(picked[1]), DryRun: picked[2] == 1}
+	opt.Columns = columns
 	opt.Format = formats[choices[0].values[picked[0]]]
 	out := tableReport{Mode: importMode.values[picked[1]], DryRun: opt.DryRun, Unknown: []string{}, Errors: []rowError{}}
 	opt.Outcome = func(o bulk.Outcome) error {
@@ -240,7 +267,7 @@ func (b *badRows) Write(row []byte) (int, error) {
 
 // writeTable exports.
 func (a *api) writeTable(w http.ResponseWriter, r *http.Request, t table) error {
-	picked, err := choose(r, t.exportChoices()...)
+	picked, err := choose(r.URL.Query(), t.exportChoices()...)
 	if err != nil {
 		return err
 	}

@@ -193,7 +193,7 @@ func TestTablesThatCannotBeImportedAreProblems(t *testing.T) {
 	s.refused(415, "unsupported_media_type", post("devices/import", "dev_eui\n", "Content-Type", "application/json"))
 	s.refused(413, "too_large", post("devices/import", strings.Repeat("x\n", 1<<19)+"x"))
 	s.refused(422, "invalid", post("devices/import", "PK\x03\x04 a spreadsheet"))
-	for query, where := range map[string]string{"format=xlsx": "query.format", "mode=some": "query.mode", "dry_run=perhaps": "query.dry_run", "colour=red": "query.colour"} {
+	for query, where := range map[string]string{"format=xlsx": "query.format", "mode=some": "query.mode", "dry_run=perhaps": "query.dry_run", "colour=red": "query.colour", "map=EUI": "query.map"} {
 		if p := s.refused(422, "invalid", post("devices/import?"+query, "dev_eui\n")); fmt.Sprint(at(p)) != "["+where+"]" {
 			t.Errorf("%s: %v", query, at(p))
 		}

@@ -15,11 +15,12 @@ import (
 
 // importTable is "import" of nouns that come in tables.
 type importTable struct {
-	Table   string `arg:"" complete:"file" help:"CSV file; - for standard input."`
-	Format  string `default:"detect" enum:"detect,reference,friendly" help:"Form of the table: ${enum}."`
-	Mode    string `default:"all_or_nothing" enum:"all_or_nothing,good_rows" help:"What bad rows do: keep everything from being stored, or only themselves (${enum})."`
-	DryRun  bool   `help:"Say what would happen, and change nothing."`
-	BadRows string `placeholder:"FILE" complete:"file" help:"Write bad rows to this file, which must not exist, with a column that says why. It holds the keys that are in them."`
+	Table   string   `arg:"" complete:"file" help:"CSV file; - for standard input."`
+	Format  string   `default:"detect" enum:"detect,reference,friendly" help:"Form of the table: ${enum}."`
+	Mode    string   `default:"all_or_nothing" enum:"all_or_nothing,good_rows" help:"What bad rows do: keep everything from being stored, or only themselves (${enum})."`
+	Map     []string `sep:"none" placeholder:"FIELD:COLUMN" help:"What the header row of a friendly table calls a field, such as dev_eui:EUI; repeated. :COLUMN leaves one out."`
+	DryRun  bool     `help:"Say what would happen, and change nothing."`
+	BadRows string   `placeholder:"FILE" complete:"file" help:"Write bad rows to this file, which must not exist, with a column that says why. It holds the keys that are in them."`
 }
 
 // tableReport is what a server says of an import.
@@ -113,7 +114,7 @@ func (im *importTable) send(ctx context.Context, c *Client, n *noun, std *Stream
 	}
 	in, done := metered(std, in, size)
 	defer done()
-	query := url.Values{"format": {im.Format}, "mode": {im.Mode}, "dry_run": {strconv.FormatBool(im.DryRun)}}
+	query := url.Values{"format": {im.Format}, "mode": {im.Mode}, "dry_run": {strconv.FormatBool(im.DryRun)}, "map": im.Map}
 	req, err := c.request(ctx, http.MethodPost, query, io.NopCloser(in), n.path, "import")
 	if err != nil {
 		return nil, err

@@ -61,6 +61,10 @@ func TestTablesComeInFromFilesAndStandardInput(t *testing.T) {
 	if _, r := w.load(0, devices(21, 0), "device", "import", "-", "--format", "friendly"); r["created"] != 1.0 || r["unchanged"] != 20.0 {
 		t.Errorf("%v", r)
 	}
+	renamed := strings.Replace(devices(21, 0), "dev_eui,name", "Serial,Remarks", 1)
+	if _, r := w.load(0, renamed, "device", "import", "-", "--map", "dev_eui:Serial", "--map", ":Remarks"); r["unchanged"] != 21.0 {
+		t.Errorf("%v", r)
+	}
 	for noun, n := range map[string]float64{"device": 22, "set": 1, "group": 1} {
 		for _, format := range []string{"friendly", "reference"} {
 			out := w.run(0, noun, "export", "--format", format).out
