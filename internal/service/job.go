@@ -155,11 +155,22 @@ func (s *Service) workOnce(ctx context.Context) (bool, error) {
 	}
 	system := identity.System(j.SubscriberID)
 	system.UserID, system.Login, system.RequestID = j.UserID, j.Login, "job-"+j.ID
-	result, err := do(As(ctx, system), s, t)
+	result, err := s.attempt(As(ctx, system), do, t)
 	if ctx.Err() != nil || errors.Is(err, errGone) {
 		return true, ctx.Err() // whoever claims it next goes on
 	}
 	return true, s.end(ctx, t, result, err)
+}
+
+// attempt does a job. One that panics has failed: it must not end the server, which would begin it again
+// at its next start, and the one after that.
+func (s *Service) attempt(ctx context.Context, do work, t *task) (result any, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			result, err = nil, fmt.Errorf("job %s of kind %s panicked: %v", t.ID, t.Kind, v)
+		}
+	}()
+	return do(ctx, s, t)
 }
 
 // claim takes the job that is due, or that a worker died over. The revision makes sure that

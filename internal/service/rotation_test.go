@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -209,5 +210,33 @@ func TestWhoMayNotRotateDoesNotCancelIt(t *testing.T) {
 	wantError(t, err, service.ErrForbidden)
 	if job, err = w.CancelJob(ctx, job.ID); err != nil || job.State != store.JobCancelled {
 		t.Errorf("an administrator of the server: %s, %v", job.State, err)
+	}
+}
+
+// breaking is a Rotation that panics.
+type breaking struct{ service.Rotation }
+
+func (breaking) Rotate(context.Context, func(done, total int) error) (service.SecretStatus, error) {
+	panic("with a secret in it")
+}
+
+// written is a log that ends something with its first line.
+type written func()
+
+func (w written) Write(b []byte) (int, error) { w(); return len(b), nil }
+
+func TestAJobThatPanicsHasFailed(t *testing.T) {
+	w := newWorld(t)
+	s := service.New(service.Config{Store: w.store, Runner: w.runner, Rotation: breaking{}})
+	job, err := s.RotateSecrets(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	working, told := context.WithTimeout(context.Background(), time.Minute)
+	defer told()
+	s.Work(working, slog.New(slog.NewTextHandler(written(told), nil)))
+	job, err = s.FindJob(ctx, job.ID)
+	if err != nil || job.State != store.JobQueued || job.Attempts != 1 || job.Error == "" || strings.Contains(job.Error, "secret") {
+		t.Errorf("%+v, %v: it is to be tried again", job, err)
 	}
 }
