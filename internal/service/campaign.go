@@ -44,11 +44,14 @@ func (s *Service) Start(ctx context.Context, campaignID string) (fleet.Campaign,
 	return s.after(ctx, a, "start", campaignID, err)
 }
 
-// oneMoreRuns returns ErrQuota if the subscriber runs as many campaigns as it may.
+// oneMoreRuns returns ErrQuota if the subscriber runs as many campaigns as it may, and ErrState if it is archived.
 func (s *Service) oneMoreRuns(ctx context.Context, c fleet.Campaign) error {
 	subscriber, err := s.store.Subscribers().Find(ctx, c.SubscriberID)
 	if err != nil {
 		return err
+	}
+	if subscriber.Archived {
+		return fmt.Errorf("subscriber %s is archived, starting its campaigns %w", c.SubscriberID, ErrState)
 	}
 	limit := subscriber.Quota.RunningCampaigns
 	if limit == 0 {

@@ -324,6 +324,28 @@ func TestQuotasHold(t *testing.T) {
 	wantError(t, err, service.ErrQuota)
 }
 
+func TestAnArchivedSubscriberStartsNothing(t *testing.T) {
+	w := newWorld(t)
+	w.subscriber("acme")
+	in := service.As(ctx, identity.System("acme"))
+	set, setErr := w.DeviceSets.Create(in, fleet.DeviceSet{Name: "all", Filter: &fleet.DeviceFilter{Text: "x"}})
+	g := newGroup(7)
+	_, groupErr := w.Groups.Create(in, g)
+	east, regionErr := w.Regions.Create(in, fleet.Region{Name: "east", Groups: []lorawan.EUI64{g.DevEUI}})
+	c, err := w.Campaigns.Create(in, fleet.Campaign{Name: "late", Type: fleet.MCGroupCampaign, DeviceSets: []string{set.ID}, Regions: []string{east.ID}, MaxDuration: time.Hour, SuccessThreshold: 90})
+	if err := errors.Join(setErr, groupErr, regionErr, err); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Subscribers.Archive(ctx, "acme", service.AnyRevision); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.Start(in, c.ID)
+	wantError(t, err, service.ErrState)
+	if len(w.runner.orders) > 0 {
+		t.Errorf("%q", w.runner.orders)
+	}
+}
+
 // vouched returns somebody without a password, who logs in through a provider.
 func (w *world) vouched(login string, role identity.Role) (identity.User, context.Context) {
 	w.Helper()
