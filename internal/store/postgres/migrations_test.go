@@ -36,15 +36,7 @@ func TestEverySchemaIsBroughtUpToDate(t *testing.T) {
 	for version := range len(files) + 1 {
 		t.Run(fmt.Sprint(version), func(t *testing.T) {
 			database := newDatabase(t, "")
-			db, err := sql.Open("pgx", urlOf(database))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer db.Close()
-			p, err := goose.NewProvider(goose.DialectPostgres, db, os.DirFS("migrations"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			_, p := migrations(t, database)
 			if version > 0 {
 				if _, err := p.UpTo(ctx, int64(version)); err != nil {
 					t.Fatal(err)
@@ -60,18 +52,25 @@ func TestEverySchemaIsBroughtUpToDate(t *testing.T) {
 	}
 }
 
-// TestADatabaseOfSchema1KeepsItsRowsAndHidesItsKeys lets replicas that start together find clear keys.
-func TestADatabaseOfSchema1KeepsItsRowsAndHidesItsKeys(t *testing.T) {
-	ctx, database := context.Background(), newDatabase(t, "")
+// migrations returns a database and what brings it to a version.
+func migrations(t *testing.T, database string) (*sql.DB, *goose.Provider) {
+	t.Helper()
 	db, err := sql.Open("pgx", urlOf(database))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	t.Cleanup(func() { _ = db.Close() }) // before the database goes
 	p, err := goose.NewProvider(goose.DialectPostgres, db, os.DirFS("migrations"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return db, p
+}
+
+// TestADatabaseOfSchema1KeepsItsRowsAndHidesItsKeys lets replicas that start together find clear keys.
+func TestADatabaseOfSchema1KeepsItsRowsAndHidesItsKeys(t *testing.T) {
+	ctx, database := context.Background(), newDatabase(t, "")
+	db, p := migrations(t, database)
 	if _, err := p.UpTo(ctx, 1); err != nil {
 		t.Fatal(err)
 	}
