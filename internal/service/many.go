@@ -85,7 +85,7 @@ func (m many[T, K]) apply(ctx context.Context, id string, ch BulkChange) (change
 	}
 	before := int64(0)
 	obj, err := m.Update(ctx, key, AnyRevision, func(obj *T) error {
-		before = *m.rules.meta(obj).revision
+		before, id = *m.rules.meta(obj).revision, m.rules.id(obj) // as it is written here, not as it was asked for
 		switch ch.Action {
 		case "archive":
 			*m.rules.meta(obj).archived = true
