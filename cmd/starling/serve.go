@@ -56,11 +56,10 @@ func (s *serve) Run(ctx context.Context, std *cli.Streams) (err error) {
 	if err != nil {
 		return err
 	}
-	db, kek, err := s.open(ctx)
-	if err != nil {
+	// All that can be wrong with the flags comes before a database is made.
+	if err := s.Sim.check(); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s, choose another address with --listen: %w", s.Listen, err)
@@ -70,6 +69,11 @@ func (s *serve) Run(ctx context.Context, std *cli.Streams) (err error) {
 	if err != nil {
 		return err
 	}
+	db, kek, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
 	version, commit := buildInfo()
 	var use *service.Service
 	count := func(ctx context.Context) (counts []metrics.Count, err error) {

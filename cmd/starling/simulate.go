@@ -25,12 +25,17 @@ type simulation struct {
 // paces are what the flag names.
 var paces = map[string]simulated.Pace{"jump": simulated.JumpThenFollow, "follow": simulated.Follow}
 
+// check finds what is wrong with the flags.
+func (s *simulation) check() error {
+	if !(s.Loss >= 0 && s.Loss < 1) { // also catches NaN
+		return fmt.Errorf("%w: --sim-loss %g is no share, use 0 to below 1, such as 0.2", cli.ErrUsage, s.Loss)
+	}
+	return nil
+}
+
 // run starts an engine on a simulated network that has the devices of the store, as far as
 // campaigns need them.
 func (s *simulation) run(ctx context.Context, db store.Store, meter engine.Meter, log *slog.Logger) (*network, error) {
-	if !(s.Loss >= 0 && s.Loss < 1) { // also catches NaN
-		return nil, fmt.Errorf("%w: --sim-loss %g is no share, use 0 to below 1, such as 0.2", cli.ErrUsage, s.Loss)
-	}
 	begin, err := beginning(ctx, db, time.Now())
 	if err != nil {
 		return nil, err
