@@ -32,7 +32,6 @@ type ours struct {
 	progress chan engine.Progress
 	region   string
 	set      string // all devices
-	file     string
 }
 
 func newOurs(ctx context.Context, w *world, c campaigns, tell func(string)) (_ *ours, err error) {
@@ -49,7 +48,6 @@ func newOurs(ctx context.Context, w *world, c campaigns, tell func(string)) (_ *
 		return nil, err
 	}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	o.cancel = cancel
 	eng := engine.New(engine.Config{
 		Store: o.store, Adapter: w.net, Source: w.net, Log: slog.New(slog.DiscardHandler),
 		Publish: func(p engine.Progress) {
@@ -61,8 +59,10 @@ func newOurs(ctx context.Context, w *world, c campaigns, tell func(string)) (_ *
 	})
 	o.service = service.New(service.Config{Store: o.store, Runner: eng, Now: w.net.Now})
 	if err := o.populate(o.as(ctx)); err != nil {
+		cancel()
 		return nil, err
 	}
+	o.cancel = cancel
 	go func() { o.ended <- eng.Run(running) }()
 	return o, nil
 }
@@ -72,17 +72,12 @@ func (o *ours) as(ctx context.Context) context.Context {
 	return service.As(ctx, identity.System(fleet.DefaultSubscriber))
 }
 
+// close ends the engine, if it was started, and removes the database.
 func (o *ours) close() error {
 	var err error
-	if o.cancel != nil && o.service != nil {
+	if o.cancel != nil {
 		o.cancel()
-		select {
-		case err = <-o.ended:
-		default:
-			if o.region != "" {
-				err = <-o.ended
-			}
-		}
+		err = <-o.ended
 	}
 	if o.store != nil {
 		err = errors.Join(err, o.store.Close())

@@ -73,13 +73,9 @@ func runStrategy(ctx context.Context, sc *Scenario, st Strategy, tell func(strin
 	if err := w.settle(ctx); err != nil {
 		return Result{}, err
 	}
-	var s server
-	if c, ok := sc.ours(st); ok {
-		if s, err = newOurs(ctx, w, c, tell); err != nil {
-			return Result{}, err
-		}
-	} else {
-		s = newChirpStack(w, tell)
+	s, err := w.serverFor(ctx, st, tell)
+	if err != nil {
+		return Result{}, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	for n := 1; n < sc.Campaigns; n++ {
@@ -95,6 +91,14 @@ func runStrategy(ctx context.Context, sc *Scenario, st Strategy, tell func(strin
 	res = w.result(st, before, verified)
 	tell(w.spent(before))
 	return res, nil
+}
+
+// serverFor returns the server that plays a strategy.
+func (w *world) serverFor(ctx context.Context, st Strategy, tell func(string)) (server, error) {
+	if c, ok := w.sc.ours(st); ok {
+		return newOurs(ctx, w, c, tell)
+	}
+	return newChirpStack(w, tell), nil
 }
 
 // look is all that is measured, at one instant.

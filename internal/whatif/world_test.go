@@ -80,3 +80,41 @@ func TestSessionsCostTheirTime(t *testing.T) {
 		t.Errorf("class B costs %s, want %s", got, want)
 	}
 }
+
+// Nobody is verified who does not hold the block.
+func TestVerifiedDevicesHoldTheBlock(t *testing.T) {
+	for _, st := range []Strategy{Starling, "reference:5/6", ChirpStackV4} {
+		reruns := 0
+		sc := Scenario{Devices: 20, Size: 4000, Loss: Loss{Mean: 0.15}, Reruns: &reruns}
+		if err := sc.Complete(); err != nil {
+			t.Fatal(err)
+		}
+		w, err := newWorld(&sc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.settle(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s, err := w.serverFor(t.Context(), st, func(string) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		verified, err := s.upgrade(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.close(); err != nil {
+			t.Fatal(err)
+		}
+		complete := 0
+		for _, m := range w.meters {
+			if m.Status().Complete {
+				complete++
+			}
+		}
+		if verified == 0 || verified > complete {
+			t.Errorf("%s: %d verified, %d devices hold the block", st, verified, complete)
+		}
+	}
+}
