@@ -5,7 +5,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/starling-fuota/starling/internal/cli"
@@ -15,20 +17,29 @@ import (
 type asked struct{ method, key, body string }
 
 // scripted is a server that answers one request after the other by its steps, the last
-// one for ever.
-func scripted(t *testing.T, steps ...http.HandlerFunc) (url string, got *[]asked) {
+// one for ever. got returns what it was asked so far: with a connection that is lost, nothing else
+// says that the server is done.
+func scripted(t *testing.T, steps ...http.HandlerFunc) (url string, got func() []asked) {
 	t.Helper()
-	got = &[]asked{}
+	var mu sync.Mutex
+	var all []asked // guarded by mu
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
 		}
-		*got = append(*got, asked{r.Method, r.Header.Get("Idempotency-Key"), string(b)})
-		steps[min(len(*got), len(steps))-1](w, r)
+		mu.Lock()
+		all = append(all, asked{r.Method, r.Header.Get("Idempotency-Key"), string(b)})
+		step := steps[min(len(all), len(steps))-1]
+		mu.Unlock()
+		step(w, r)
 	}))
 	t.Cleanup(srv.Close)
-	return srv.URL, got
+	return srv.URL, func() []asked {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(all)
+	}
 }
 
 // lose ends the connection without an answer.
@@ -84,14 +95,15 @@ func TestWhatDoesNoHarmIsTriedAgain(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			configFile(t, "")
-			url, got := scripted(t, tc.steps...)
+			url, asks := scripted(t, tc.steps...)
 			w := &world{T: t}
 			r := w.bareIn(tc.code, "rows", append(strings.Fields(tc.args), "--server", url)...)
-			if len(*got) != tc.requests || !strings.Contains(r.err, tc.says) {
-				t.Errorf("%d requests, want %d; says %q, want %q", len(*got), tc.requests, r.err, tc.says)
+			got := asks()
+			if len(got) != tc.requests || !strings.Contains(r.err, tc.says) {
+				t.Errorf("%d requests, want %d; says %q, want %q", len(got), tc.requests, r.err, tc.says)
 			}
-			for _, g := range *got {
-				if first := (*got)[0]; g != first || (g.method == "POST") != (g.key != "") {
+			for _, g := range got {
+				if first := got[0]; g != first || (g.method == "POST") != (g.key != "") {
 					t.Errorf("%+v after %+v", g, first)
 				}
 			}
@@ -106,7 +118,7 @@ func TestEveryPostHasAKeyOfItsOwn(t *testing.T) {
 	for range 2 {
 		w.bare(0, "device", "create", "--name", "x", "--server", url)
 	}
-	if a, b := (*got)[0].key, (*got)[1].key; len(a) != 36 || a == b {
+	if a, b := got()[0].key, got()[1].key; len(a) != 36 || a == b {
 		t.Errorf("%q and %q", a, b)
 	}
 }
