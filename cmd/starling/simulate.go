@@ -78,20 +78,15 @@ func lookup(db store.Store) simulated.Lookup {
 // process have seen later times. For them, too, time must not go back.
 func beginning(ctx context.Context, db store.Store, now time.Time) (time.Time, error) {
 	at := now
-	for q := (store.Query{Archived: true, Limit: store.MaxLimit}); ; {
-		page, err := db.Campaigns().List(ctx, q)
+	for c, err := range store.All(ctx, db.Campaigns(), store.Query{Archived: true}) {
 		if err != nil {
 			return at, err
 		}
-		for _, c := range page.Items {
-			for _, t := range []time.Time{c.Created, c.LastChanged, c.Started, c.Ended} {
-				if t.After(at) {
-					at = t
-				}
+		for _, t := range []time.Time{c.Created, c.LastChanged, c.Started, c.Ended} {
+			if t.After(at) {
+				at = t
 			}
 		}
-		if q.After = page.Next; q.After == "" {
-			return at, nil
-		}
 	}
+	return at, nil
 }

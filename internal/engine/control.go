@@ -213,7 +213,7 @@ func devicesOf(ctx context.Context, o store.Objects, sets []string) ([]fleet.Dev
 		if set.Filter == nil {
 			continue
 		}
-		for d, err := range service.Matching(ctx, o, set.Filter) {
+		for d, err := range store.All(ctx, o.Devices(), store.QueryOf(*set.Filter)) {
 			if err != nil {
 				return nil, fmt.Errorf("device set %s: %w", id, err)
 			}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/bulk"
@@ -106,15 +105,7 @@ func (s *Service) ExportDeviceSets(ctx context.Context, w io.Writer, opt bulk.Ex
 	if err != nil {
 		return 0, err
 	}
-	members := func(ctx context.Context, x fleet.DeviceSet) (euis []lorawan.EUI64, err error) {
-		for d, err := range Matching(ctx, o, x.Filter) {
-			if err != nil {
-				return nil, err
-			}
-			euis = append(euis, d.DevEUI)
-		}
-		return euis, nil
-	}
+	members := func(ctx context.Context, x fleet.DeviceSet) ([]lorawan.EUI64, error) { return store.Members(ctx, o, x) }
 	return bulk.ExportDeviceSets(ctx, w, all(ctx, s.DeviceSets), members, opt)
 }
 
@@ -167,40 +158,7 @@ func (s *Service) exporting(ctx context.Context, kind string, opt bulk.ExportOpt
 
 // all goes through the objects of a kind that are not archived.
 func all[T interface{ Validate() error }, K comparable](ctx context.Context, r *Resource[T, K]) bulk.Objects[T] {
-	return pages(func(q store.Query) (store.Page[T], error) { return r.List(ctx, q) }, store.Query{})
-}
-
-// Matching goes through the devices that match the filter of a device set now. Archived ones do not.
-func Matching(ctx context.Context, o store.Objects, f *fleet.DeviceFilter) iter.Seq2[fleet.Device, error] {
-	q := store.Query{Text: f.Text, Where: map[store.Field]string{}}
-	for field, value := range f.Where {
-		q.Where[store.Field(field)] = value
-	}
-	return pages(func(q store.Query) (store.Page[fleet.Device], error) { return o.Devices().List(ctx, q) }, q)
-}
-
-// pages goes through the pages of a list. Each page is what was stored when it was read.
-func pages[T any](list func(store.Query) (store.Page[T], error), q store.Query) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		q := q
-		q.Limit = store.MaxLimit
-		for {
-			page, err := list(q)
-			if err != nil {
-				var none T
-				yield(none, err)
-				return
-			}
-			for _, obj := range page.Items {
-				if !yield(obj, nil) {
-					return
-				}
-			}
-			if q.After = page.Next; q.After == "" {
-				return
-			}
-		}
-	}
+	return store.All(ctx, r, store.Query{})
 }
 
 // target lets an import store objects under the rules that hold for single ones. A table

@@ -237,26 +237,21 @@ func endTokens(ctx context.Context, c *changes, u *identity.User) error {
 
 // revoke revokes the tokens and sessions that are found, but one.
 func revoke(ctx context.Context, c *changes, where map[store.Field]string, but string) error {
-	for q := (store.Query{Limit: store.MaxLimit, Where: where}); ; {
-		page, err := c.Tokens().List(ctx, q)
+	for t, err := range store.All(ctx, c.Tokens(), store.Query{Where: where}) {
 		if err != nil {
 			return err
 		}
-		for _, t := range page.Items {
-			if t.ID == but {
-				continue
-			}
-			if err := c.Tokens().Archive(ctx, t.ID, c.wall); err != nil {
-				return err
-			}
-			if t.Kind == identity.KindAPI {
-				c.recordIn(t.SubscriberID, "token.revoke", "token", t.ID, nil, "")
-			}
+		if t.ID == but {
+			continue
 		}
-		if q.After = page.Next; q.After == "" {
-			return nil
+		if err := c.Tokens().Archive(ctx, t.ID, c.wall); err != nil {
+			return err
+		}
+		if t.Kind == identity.KindAPI {
+			c.recordIn(t.SubscriberID, "token.revoke", "token", t.ID, nil, "")
 		}
 	}
+	return nil
 }
 
 // Login lets somebody in by login and password. It returns ErrUnauthenticated, whatever of both was

@@ -61,18 +61,15 @@ func orInvalid(err error, field, problem, hint string) error {
 
 // running returns all RUNNING campaigns. There are few: they share the air.
 func running(ctx context.Context, o store.Objects) ([]fleet.Campaign, error) {
-	q := store.Query{Archived: true, Limit: store.MaxLimit, Where: map[store.Field]string{store.ByStatus: fleet.Running.String()}}
-	var all []fleet.Campaign
-	for {
-		page, err := o.Campaigns().List(ctx, q)
+	q := store.Query{Archived: true, Where: map[store.Field]string{store.ByStatus: fleet.Running.String()}}
+	var found []fleet.Campaign
+	for c, err := range store.All(ctx, o.Campaigns(), q) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, page.Items...)
-		if q.After = page.Next; q.After == "" {
-			return all, nil
-		}
+		found = append(found, c)
 	}
+	return found, nil
 }
 
 // inUse returns ErrInUse if a running campaign uses something.

@@ -93,23 +93,18 @@ func (s *Service) scheduleMonth(ctx context.Context, month time.Time) error {
 		if err := scheduleReport(ctx, c, month, ""); err != nil {
 			return err
 		}
-		for q := (store.Query{Limit: store.MaxLimit}); ; {
-			page, err := c.Subscribers().List(ctx, q)
+		for x, err := range store.All(ctx, c.Subscribers(), store.Query{}) {
 			if err != nil {
 				return err
 			}
-			for _, x := range page.Items {
-				if !x.CreatedAt.Before(month.AddDate(0, 1, 0)) {
-					continue // nothing to tell
-				}
-				if err := scheduleReport(ctx, c, month, x.ID); err != nil {
-					return err
-				}
+			if !x.CreatedAt.Before(month.AddDate(0, 1, 0)) {
+				continue // nothing to tell
 			}
-			if q.After = page.Next; q.After == "" {
-				return nil
+			if err := scheduleReport(ctx, c, month, x.ID); err != nil {
+				return err
 			}
 		}
+		return nil
 	})
 	if errors.Is(err, store.ErrConflict) {
 		return nil // somebody else was quicker

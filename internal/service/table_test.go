@@ -326,7 +326,7 @@ func TestFiltersMatchWhatIsNotArchived(t *testing.T) {
 			{fleet.DeviceFilter{Where: map[string]string{"classes": "B,C", "lorawan_version": "1.0", "band": "", "name": "Meter 8"}}, 1},
 		} {
 			n := 0
-			for _, err := range service.Matching(ctx, s.store.Within(fleet.DefaultSubscriber), &tc.filter) {
+			for _, err := range store.All(ctx, s.store.Within(fleet.DefaultSubscriber).Devices(), store.QueryOf(tc.filter)) {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -336,7 +336,7 @@ func TestFiltersMatchWhatIsNotArchived(t *testing.T) {
 				t.Errorf("%+v matches %d, want %d", tc.filter, n, tc.want)
 			}
 		}
-		for range service.Matching(ctx, s.store.Within("other"), &fleet.DeviceFilter{Text: "meter"}) {
+		for range store.All(ctx, s.store.Within("other").Devices(), store.QueryOf(fleet.DeviceFilter{Text: "meter"})) {
 			t.Fatal("another subscriber's filter matches")
 		}
 	})

@@ -30,21 +30,14 @@ func Members(ctx context.Context, o Objects, set fleet.DeviceSet) ([]lorawan.EUI
 		return set.Devices, nil
 	}
 	var members []lorawan.EUI64
-	q := QueryOf(*set.Filter)
-	q.Limit = MaxLimit
 	if set.SubscriberID != "" {
 		o = o.Within(set.SubscriberID)
 	}
-	for {
-		page, err := o.Devices().List(ctx, q)
+	for d, err := range All(ctx, o.Devices(), QueryOf(*set.Filter)) {
 		if err != nil {
 			return nil, fmt.Errorf("members of device set %s: %w", set.ID, err)
 		}
-		for _, d := range page.Items {
-			members = append(members, d.DevEUI)
-		}
-		if q.After = page.Next; q.After == "" {
-			return members, nil
-		}
+		members = append(members, d.DevEUI)
 	}
+	return members, nil
 }
