@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/starling-fuota/starling/internal/bulk"
 	"github.com/starling-fuota/starling/internal/identity"
 	"github.com/starling-fuota/starling/internal/store"
 )
@@ -137,7 +137,7 @@ func (a *api) sendTable(r *http.Request, w http.ResponseWriter, name string, col
 	table.UseCRLF = true // RFC 4180
 	row := func(cells ...string) error {
 		for i, cell := range cells {
-			cells[i] = harmless(cell)
+			cells[i] = bulk.Defuse(cell)
 		}
 		return table.Write(cells)
 	}
@@ -163,15 +163,6 @@ func (a *api) sendTable(r *http.Request, w http.ResponseWriter, name string, col
 func (a *api) breakOff(r *http.Request, what string, err error) {
 	a.Log.WarnContext(r.Context(), what+" broke off", "request_id", requestID(r.Context()), "error", err)
 	panic(http.ErrAbortHandler)
-}
-
-// harmless keeps spreadsheets from taking a cell for a formula, by the same rule as the friendly format of
-// package bulk.
-func harmless(cell string) string {
-	if rest := strings.TrimLeft(cell, "'"); rest != "" && strings.IndexByte("=+-@\t\r\n", rest[0]) >= 0 {
-		return "'" + cell
-	}
-	return cell
 }
 
 // job is a store.Job in JSON.

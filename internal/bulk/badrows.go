@@ -35,7 +35,7 @@ func (b *badRows) write(raw []byte, eol, why string) error {
 			return err
 		}
 	}
-	return b.line(raw, eol, defuse(why))
+	return b.line(raw, eol, Defuse(why))
 }
 
 func (b *badRows) line(raw []byte, eol, cell string) error {

@@ -170,7 +170,7 @@ func writeRow(out *bufio.Writer, cells []string, opt ExportOptions) error {
 			line = append(line, opt.Delimiter)
 		}
 		if opt.Format == Friendly {
-			cell = defuse(cell)
+			cell = Defuse(cell)
 		}
 		line = appendCell(line, cell, opt.Delimiter)
 	}

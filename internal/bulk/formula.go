@@ -5,17 +5,17 @@ import "strings"
 // formulaStart holds what makes a spreadsheet take a cell for a formula.
 const formulaStart = "=+-@\t\r\n"
 
-// defuse makes a cell of the friendly format harmless: text that a spreadsheet would
+// Defuse makes a cell of a table for people harmless: text that a spreadsheet would
 // take for a formula gets an apostrophe before it, which spreadsheets take as "this is
 // text". Text that already looks defused gets another one, so that reading is exact.
-func defuse(cell string) string {
+func Defuse(cell string) string {
 	if looksLikeFormula(cell) {
 		return "'" + cell
 	}
 	return cell
 }
 
-// rearm undoes defuse. Other apostrophes stay.
+// rearm undoes Defuse. Other apostrophes stay.
 func rearm(cell string) string {
 	if strings.HasPrefix(cell, "'") && looksLikeFormula(cell) {
 		return cell[1:]

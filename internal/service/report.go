@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/starling-fuota/starling/campaign"
+	"github.com/starling-fuota/starling/internal/bulk"
 	"github.com/starling-fuota/starling/internal/identity"
 	"github.com/starling-fuota/starling/internal/store"
 )
@@ -207,9 +208,9 @@ func smartDeltaRows(ctx context.Context, s *Service, q store.UsageQuery) ([][]st
 
 // row returns the cells of a subscriber, what else there is to name, and numbers.
 func row(subscriber, name string, numbers ...int) []string {
-	cells := []string{harmless(subscriber)}
+	cells := []string{bulk.Defuse(subscriber)}
 	if name != "" {
-		cells = append(cells, harmless(name))
+		cells = append(cells, bulk.Defuse(name))
 	}
 	for _, n := range numbers {
 		cells = append(cells, strconv.Itoa(n))
@@ -232,13 +233,4 @@ func table(r store.Report, header []string, rows [][]string) (string, error) {
 	}
 	w.Flush()
 	return b.String(), w.Error()
-}
-
-// harmless puts an apostrophe before a text that a spreadsheet would take for a formula, and before
-// one that looks as if it had got one, by the same rule as the friendly format of package bulk.
-func harmless(cell string) string {
-	if rest := strings.TrimLeft(cell, "'"); rest != "" && strings.IndexByte("=+-@\t\r\n", rest[0]) >= 0 {
-		return "'" + cell
-	}
-	return cell
 }
