@@ -42,8 +42,8 @@ type BulkError struct {
 	Reason string `json:"reason"`
 }
 
-// Many changes many objects of one kind. Each kind that people see has one.
-type Many interface {
+// changeable is a kind of object of which many can be changed at once.
+type changeable interface {
 	// ids returns the identifiers of a page of the objects that a change is about.
 	ids(ctx context.Context, q store.Query) ([]string, string, error)
 	// apply changes one object.
@@ -55,7 +55,7 @@ type Many interface {
 // Patch reads a JSON merge patch into an object: the API knows the form, the service does not.
 type Patch[T any] func(patch json.RawMessage, obj *T) error
 
-// many is Many over a Resource.
+// many is changeable over a Resource.
 type many[T interface{ Validate() error }, K comparable] struct {
 	*Resource[T, K]
 	parse func(string) (K, error)
