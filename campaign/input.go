@@ -86,6 +86,7 @@ type Output struct {
 	Devices      []int     // indices of the devices whose state changed, ascending
 	Groups       []int     // indices of the groups whose state changed, ascending
 	WakeAt       time.Time // when to send the next TimerFired; zero: no timer
+	Receipt      Receipt   // of an order of a person
 }
 
 // Downlink is a command, or several, on its way to a device or a multicast group.

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	machine "github.com/starling-fuota/starling/campaign"
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/api"
 	"github.com/starling-fuota/starling/internal/identity"
@@ -37,16 +38,22 @@ const (
 // runner makes campaigns RUNNING and STOPPED.
 type runner struct{ store.Store }
 
-func (r runner) Start(ctx context.Context, id string) error {
-	return r.CreateRun(ctx, store.Run{CampaignID: id, Started: time.Now(), Devices: map[lorawan.EUI64][]byte{lorawan.MustParseEUI64(devEUI): nil}})
+func (r runner) Start(ctx context.Context, id string, audit ...store.AuditEntry) error {
+	return r.CreateRun(ctx, store.Run{CampaignID: id, Started: time.Now(), Devices: map[lorawan.EUI64][]byte{lorawan.MustParseEUI64(devEUI): nil}, Audit: audit})
 }
-func (r runner) Stop(ctx context.Context, id string) error {
-	return r.CommitStep(ctx, store.Step{CampaignID: id, Status: fleet.Stopped, Timeline: []store.TimelineEntry{{At: time.Now(), Code: "campaign.stopped", Text: "stopped"}}})
+
+func (r runner) Order(ctx context.Context, id string, in machine.Input, audit ...store.AuditEntry) (machine.Receipt, error) {
+	step := store.Step{CampaignID: id, Status: fleet.Running, Audit: audit}
+	switch in.(type) {
+	case machine.StopRequested:
+		step.Status, step.Timeline = fleet.Stopped, []store.TimelineEntry{{At: time.Now(), Code: "campaign.stopped", Text: "stopped"}}
+	case machine.PauseRequested:
+		step.Paused = true
+	case machine.ResumeRequested:
+		return machine.Receipt{}, errors.New("secret db error: " + aKey)
+	}
+	return machine.Receipt{}, r.CommitStep(ctx, step)
 }
-func (r runner) Pause(ctx context.Context, id string) error {
-	return r.CommitStep(ctx, store.Step{CampaignID: id, Status: fleet.Running, Paused: true})
-}
-func (r runner) Resume(context.Context, string) error { return errors.New("secret db error: " + aKey) }
 
 // server is a running API and what it has logged.
 type server struct {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/starling-fuota/starling/campaign"
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/api"
 	"github.com/starling-fuota/starling/internal/cli"
@@ -44,12 +45,16 @@ type runner struct {
 	store.Store
 }
 
-func (r runner) Start(ctx context.Context, id string) error {
-	return r.CreateRun(ctx, store.Run{CampaignID: id, Started: time.Now(), Devices: map[lorawan.EUI64][]byte{{1}: nil}})
+func (r runner) Start(ctx context.Context, id string, audit ...store.AuditEntry) error {
+	return r.CreateRun(ctx, store.Run{CampaignID: id, Started: time.Now(), Devices: map[lorawan.EUI64][]byte{{1}: nil}, Audit: audit})
 }
 
-func (r runner) Stop(ctx context.Context, id string) error {
-	return r.CommitStep(ctx, store.Step{CampaignID: id, Status: fleet.Stopped, Timeline: []store.TimelineEntry{{At: time.Now(), Code: "campaign.stopped", Text: "by the operator"}}})
+func (r runner) Order(ctx context.Context, id string, in campaign.Input, audit ...store.AuditEntry) (campaign.Receipt, error) {
+	if _, ok := in.(campaign.StopRequested); !ok {
+		return r.NoNetwork.Order(ctx, id, in, audit...)
+	}
+	return campaign.Receipt{}, r.CommitStep(ctx, store.Step{CampaignID: id, Status: fleet.Stopped, Audit: audit,
+		Timeline: []store.TimelineEntry{{At: time.Now(), Code: "campaign.stopped", Text: "by the operator"}}})
 }
 
 // world is a server and a command line that talks to it.

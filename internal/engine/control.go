@@ -20,40 +20,31 @@ type request struct {
 }
 
 // Start plans a CONFIGURED campaign and starts it. It returns an error that wraps
-// campaign.ErrBlocked if it cannot start as it is.
-func (e *Engine) Start(ctx context.Context, campaignID string) error {
-	return e.ask(ctx, func(ctx context.Context) error { return e.start(ctx, campaignID) })
+// campaign.ErrBlocked if it cannot start as it is. The audit entries are stored with the start.
+func (e *Engine) Start(ctx context.Context, campaignID string, audit ...store.AuditEntry) error {
+	return e.ask(ctx, func(ctx context.Context) error { return e.start(ctx, campaignID, audit) })
 }
 
-// Stop stops a running campaign; the clean-up of its devices goes on in the background.
-func (e *Engine) Stop(ctx context.Context, campaignID string) error {
-	return e.control(ctx, campaignID, campaign.StopRequested{By: actor(ctx)})
-}
-
-// Pause holds the sending of a running campaign.
-func (e *Engine) Pause(ctx context.Context, campaignID string) error {
-	return e.control(ctx, campaignID, campaign.PauseRequested{By: actor(ctx)})
-}
-
-// Resume goes on with a paused campaign.
-func (e *Engine) Resume(ctx context.Context, campaignID string) error {
-	return e.control(ctx, campaignID, campaign.ResumeRequested{By: actor(ctx)})
-}
-
-// actor is who asks, until requests carry a user.
-func actor(context.Context) string { return "operator" }
-
-func (e *Engine) control(ctx context.Context, campaignID string, in campaign.Input) error {
-	return e.ask(ctx, func(ctx context.Context) error {
+// Order gives a running campaign an order of a person, such as campaign.PauseRequested. What
+// follows from it is stored when it returns, and so are the audit entries, in one transaction.
+// An order that nothing could follow from is a campaign.RefusedError, and leaves no entry.
+func (e *Engine) Order(ctx context.Context, campaignID string, in campaign.Input, audit ...store.AuditEntry) (receipt campaign.Receipt, err error) {
+	err = e.ask(ctx, func(ctx context.Context) error {
 		i := slices.IndexFunc(e.runs, func(r *run) bool { return r.id == campaignID })
 		if i < 0 {
 			return fmt.Errorf("campaign %s: %w", campaignID, ErrNotRunning)
 		}
-		if err := e.step(e.runs[i], in, also{}); err != nil {
+		out, err := e.stepped(e.runs[i], in, also{audit: audit})
+		if err != nil {
 			return err
 		}
-		return e.commit(ctx, e.runs[i])
+		if err := e.commit(ctx, e.runs[i]); err != nil {
+			return err
+		}
+		receipt = out.Receipt
+		return receipt.Err()
 	})
+	return receipt, err
 }
 
 // ask has the engine's goroutine do something and waits for it.
@@ -87,7 +78,7 @@ func (e *Engine) serveRequests(ctx context.Context) bool {
 }
 
 // start plans, stores and starts a campaign. Until CreateRun nothing has changed anywhere.
-func (e *Engine) start(ctx context.Context, campaignID string) error {
+func (e *Engine) start(ctx context.Context, campaignID string, audit []store.AuditEntry) error {
 	req, err := e.planRequest(ctx, campaignID)
 	if err != nil {
 		return err
@@ -112,7 +103,7 @@ func (e *Engine) start(ctx context.Context, campaignID string) error {
 	if err != nil {
 		return err
 	}
-	stored.Started = e.source.Now()
+	stored.Started, stored.Audit = e.source.Now(), audit
 	// Before the run is stored: a network that cannot have the groups leaves nothing behind.
 	if err := e.ensureGroups(ctx, &planned.Spec); err != nil {
 		return fmt.Errorf("%w: %w", campaign.ErrBlocked, err)

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/starling-fuota/starling/campaign"
 	"github.com/starling-fuota/starling/device"
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/engine"
@@ -422,8 +423,9 @@ func TestStopCleansUpOnDevices(t *testing.T) {
 		if p.FragmentsSent > 0 {
 			once.Do(func() {
 				go func() {
-					stopped <- w.eng.Stop(t.Context(), "c1")
-					err := w.eng.Stop(t.Context(), "c1") // again: harmless
+					_, err := w.eng.Order(t.Context(), "c1", campaign.StopRequested{By: "anna"}, store.AuditEntry{Action: "campaign.stop", Login: "anna"})
+					stopped <- err
+					_, err = w.eng.Order(t.Context(), "c1", campaign.StopRequested{By: "bob"}) // again: harmless
 					if errors.Is(err, engine.ErrNotRunning) {
 						err = nil
 					}
@@ -439,8 +441,11 @@ func TestStopCleansUpOnDevices(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if p.Status != fleet.Stopped {
-		t.Fatalf("status %s, want STOPPED", p.Status)
+	if p.Status != fleet.Stopped || p.Detail != "stopped by anna" {
+		t.Fatalf("status %s, %s, want STOPPED by anna", p.Status, p.Detail)
+	}
+	if page, err := w.store.Audit(t.Context(), store.AuditQuery{Action: "campaign.stop"}); err != nil || len(page.Items) != 1 || page.Items[0].Login != "anna" {
+		t.Errorf("the audit log has %v, %v", page.Items, err)
 	}
 	rows, err := w.store.DeviceProgress(t.Context(), "c1", store.ProgressQuery{Outcome: "stopped"})
 	if err != nil {

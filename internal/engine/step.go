@@ -16,25 +16,35 @@ import (
 type also struct {
 	firmware []store.FirmwareSeen
 	timeline []store.TimelineEntry
+	audit    []store.AuditEntry // of an order, unless it is refused
 }
 
 // step applies one input to a campaign and collects what follows for the next commit.
 func (e *Engine) step(r *run, in campaign.Input, more also) error {
+	_, err := e.stepped(r, in, more)
+	return err
+}
+
+// stepped is step for those who want to know what followed.
+func (e *Engine) stepped(r *run, in campaign.Input, more also) (campaign.Output, error) {
 	if r.lost {
-		return fmt.Errorf("campaign %s is being loaded again", r.id)
+		return campaign.Output{}, fmt.Errorf("campaign %s is being loaded again", r.id)
 	}
 	now := e.source.Now()
 	out := r.c.Step(now, in)
 	r.wakeAt = out.WakeAt
-	if isQuiet(out) && len(more.firmware)+len(more.timeline) == 0 {
-		return nil
+	if out.Receipt.Err() != nil {
+		more.audit = nil
+	}
+	if isQuiet(out) && len(more.firmware)+len(more.timeline)+len(more.audit) == 0 {
+		return out, nil
 	}
 	if err := r.collect(now, out, more); err != nil {
 		r.lost = true
-		return err
+		return out, err
 	}
 	e.countStep(r, out)
-	return nil
+	return out, nil
 }
 
 // isQuiet tells if nothing of a step is worth a transaction.
@@ -98,6 +108,7 @@ func (r *run) collect(now time.Time, out campaign.Output, more also) error {
 	for _, d := range out.Downlinks {
 		b.rec.Outbox = append(b.rec.Outbox, store.Outgoing{ID: d.ID, DevEUI: d.DevEUI, Group: d.Group, FPort: d.FPort, Payload: d.Payload, Flush: d.Flush})
 	}
+	b.rec.Audit = append(b.rec.Audit, more.audit...)
 	b.rec.Timeline = append(b.rec.Timeline, more.timeline...)
 	for _, ev := range out.Events {
 		b.rec.Timeline = append(b.rec.Timeline, store.TimelineEntry{At: ev.At, DevEUI: ev.DevEUI, Group: ev.Group, Code: ev.Code, Text: ev.Text, Cause: ev.Cause})

@@ -37,11 +37,14 @@ func (s *Service) Start(ctx context.Context, campaignID string) (fleet.Campaign,
 		return c, err
 	}
 	ctx = context.WithoutCancel(ctx) // see order
-	err = s.runner.Start(ctx, campaignID)
+	err = s.runner.Start(ctx, campaignID, s.orderEntry(a, "start", c, ""))
 	if errors.Is(err, campaign.ErrBlocked) {
 		err = fmt.Errorf("campaign %s %w: %w", campaignID, ErrBlocked, err)
 	}
-	return s.after(ctx, a, "start", campaignID, err)
+	if err != nil {
+		return fleet.Campaign{}, err
+	}
+	return s.Campaigns.Find(ctx, campaignID)
 }
 
 // oneMoreRuns returns ErrQuota if the subscriber runs as many campaigns as it may, and ErrState if it is archived.
@@ -87,53 +90,6 @@ func (s *Service) groupsAreFree(ctx context.Context, c fleet.Campaign) error {
 		}
 	}
 	return nil
-}
-
-// Stop stops a running campaign. Stopping a stopped one is no error.
-func (s *Service) Stop(ctx context.Context, campaignID string) (fleet.Campaign, error) {
-	return s.order(ctx, campaignID, "stop", func(c fleet.Campaign) bool { return c.Status == fleet.Stopped }, s.runner.Stop)
-}
-
-// Pause keeps a running campaign from sending. Pausing a paused one is no error.
-func (s *Service) Pause(ctx context.Context, campaignID string) (fleet.Campaign, error) {
-	return s.order(ctx, campaignID, "pause", func(c fleet.Campaign) bool { return c.Status == fleet.Running && c.Paused }, s.runner.Pause)
-}
-
-// Resume lets a paused campaign go on. Resuming one that goes on is no error.
-func (s *Service) Resume(ctx context.Context, campaignID string) (fleet.Campaign, error) {
-	return s.order(ctx, campaignID, "resume", func(c fleet.Campaign) bool { return c.Status == fleet.Running && !c.Paused }, s.runner.Resume)
-}
-
-// order passes an order for a running campaign on, unless it is done already. Whoever gives one and does
-// not wait for the answer is obeyed all the same, and must be found in the audit log.
-func (s *Service) order(ctx context.Context, campaignID, what string, done func(fleet.Campaign) bool, do func(context.Context, string) error) (fleet.Campaign, error) {
-	a, err := may(ctx, identity.RunCampaigns)
-	if err != nil {
-		return fleet.Campaign{}, err
-	}
-	c, err := s.Campaigns.Find(ctx, campaignID)
-	switch {
-	case err != nil || done(c):
-		return c, err
-	case c.Status != fleet.Running:
-		return c, fmt.Errorf("campaign %s is %s, the order to %s it %w", c.ID, c.Status, what, ErrState)
-	}
-	ctx = context.WithoutCancel(ctx)
-	return s.after(ctx, a, what, campaignID, do(ctx, campaignID))
-}
-
-// after records an order that was obeyed, and returns the campaign as it left it.
-func (s *Service) after(ctx context.Context, a identity.Actor, order, campaignID string, err error) (fleet.Campaign, error) {
-	if err != nil {
-		return fleet.Campaign{}, err
-	}
-	c, err := s.Campaigns.Find(ctx, campaignID)
-	if err != nil {
-		return c, err
-	}
-	e := entry(a, s.wall(), "campaign."+order, "campaign", campaignID, "")
-	e.SubscriberID = c.SubscriberID
-	return c, s.store.Record(ctx, e)
 }
 
 // Copy makes a new campaign with the settings of another, whatever became of that one.

@@ -3,6 +3,9 @@ package service
 import (
 	"context"
 	"fmt"
+
+	"github.com/starling-fuota/starling/campaign"
+	"github.com/starling-fuota/starling/internal/store"
 )
 
 // NoNetwork is the Runner of a server that no network server is connected to: it
@@ -10,15 +13,11 @@ import (
 type NoNetwork struct{}
 
 // Start returns ErrState.
-func (NoNetwork) Start(context.Context, string) error { return errNoNetwork }
+func (NoNetwork) Start(context.Context, string, ...store.AuditEntry) error { return errNoNetwork }
 
-// Stop returns ErrState.
-func (NoNetwork) Stop(context.Context, string) error { return errNoNetwork }
-
-// Pause returns ErrState.
-func (NoNetwork) Pause(context.Context, string) error { return errNoNetwork }
-
-// Resume returns ErrState.
-func (NoNetwork) Resume(context.Context, string) error { return errNoNetwork }
+// Order returns ErrState.
+func (NoNetwork) Order(context.Context, string, campaign.Input, ...store.AuditEntry) (campaign.Receipt, error) {
+	return campaign.Receipt{}, errNoNetwork
+}
 
 var errNoNetwork = fmt.Errorf("no network server is connected, running campaigns %w: start the server with \"--network simulated\" to run them on simulated devices", ErrState)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"testing"
 
+	"github.com/starling-fuota/starling/campaign"
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/identity"
 	"github.com/starling-fuota/starling/internal/service"
@@ -76,14 +77,14 @@ type impatient struct {
 	leave func()
 }
 
-func (r impatient) Start(ctx context.Context, id string) error {
+func (r impatient) Start(ctx context.Context, id string, audit ...store.AuditEntry) error {
 	r.leave()
-	return r.Runner.Start(ctx, id)
+	return r.Runner.Start(ctx, id, audit...)
 }
 
-func (r impatient) Stop(ctx context.Context, id string) error {
+func (r impatient) Order(ctx context.Context, id string, in campaign.Input, audit ...store.AuditEntry) (campaign.Receipt, error) {
 	r.leave()
-	return r.Runner.Stop(ctx, id)
+	return r.Runner.Order(ctx, id, in, audit...)
 }
 
 func TestOrdersOfWhoeverDoesNotWaitAreInTheAuditLog(t *testing.T) {

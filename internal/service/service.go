@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/starling-fuota/starling/campaign"
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/identity"
 	"github.com/starling-fuota/starling/internal/store"
@@ -19,14 +20,13 @@ import (
 // from it takes its time and is seen as progress.
 type Runner interface {
 	// Start plans a configured campaign and makes it RUNNING. Errors that an operator
-	// can do something about are FieldErrors or wrap ErrState.
-	Start(ctx context.Context, campaignID string) error
-	// Stop ends a running campaign and cleans up on the devices. Stopping twice is no error.
-	Stop(ctx context.Context, campaignID string) error
-	// Pause keeps a running campaign from sending. Pausing twice is no error.
-	Pause(ctx context.Context, campaignID string) error
-	// Resume lets a paused campaign go on.
-	Resume(ctx context.Context, campaignID string) error
+	// can do something about are FieldErrors or wrap ErrState. The audit entries are stored
+	// in the transaction that makes it RUNNING.
+	Start(ctx context.Context, campaignID string, audit ...store.AuditEntry) error
+	// Order gives a running campaign an order: one of the inputs of package campaign that
+	// name who asks. The audit entries are stored in the transaction of what follows from
+	// it. A refused order is a campaign.RefusedError; it changes nothing and leaves no entry.
+	Order(ctx context.Context, campaignID string, in campaign.Input, audit ...store.AuditEntry) (campaign.Receipt, error)
 }
 
 // DefaultMaxContent is far above what fits a fragmentation session (16383 fragments

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/starling-fuota/starling/campaign"
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/bulk"
 	"github.com/starling-fuota/starling/internal/identity"
@@ -36,9 +37,9 @@ type fakeRunner struct {
 	now    func() time.Time
 }
 
-func (r *fakeRunner) Start(ctx context.Context, id string) error {
+func (r *fakeRunner) Start(ctx context.Context, id string, audit ...store.AuditEntry) error {
 	r.orders = append(r.orders, "start")
-	run := store.Run{CampaignID: id, Started: r.now(), Devices: map[lorawan.EUI64][]byte{}}
+	run := store.Run{CampaignID: id, Started: r.now(), Devices: map[lorawan.EUI64][]byte{}, Audit: audit}
 	c, err := r.store.Campaigns().Find(ctx, id)
 	if err != nil {
 		return err
@@ -52,16 +53,18 @@ func (r *fakeRunner) Start(ctx context.Context, id string) error {
 	return errors.Join(err, r.store.CreateRun(ctx, run))
 }
 
-func (r *fakeRunner) Stop(ctx context.Context, id string) error {
-	return r.commit(ctx, "stop", store.Step{CampaignID: id, Status: fleet.Stopped})
-}
-
-func (r *fakeRunner) Pause(ctx context.Context, id string) error {
-	return r.commit(ctx, "pause", store.Step{CampaignID: id, Status: fleet.Running, Paused: true})
-}
-
-func (r *fakeRunner) Resume(ctx context.Context, id string) error {
-	return r.commit(ctx, "resume", store.Step{CampaignID: id, Status: fleet.Running})
+func (r *fakeRunner) Order(ctx context.Context, id string, in campaign.Input, audit ...store.AuditEntry) (campaign.Receipt, error) {
+	step := store.Step{CampaignID: id, Status: fleet.Running, Audit: audit}
+	var order string
+	switch in.(type) {
+	case campaign.StopRequested:
+		order, step.Status = "stop", fleet.Stopped
+	case campaign.PauseRequested:
+		order, step.Paused = "pause", true
+	case campaign.ResumeRequested:
+		order = "resume"
+	}
+	return campaign.Receipt{}, r.commit(ctx, order, step)
 }
 
 func (r *fakeRunner) commit(ctx context.Context, order string, step store.Step) error {

@@ -14,7 +14,7 @@ import (
 //	                  │ outbox: PendingOutbox ──> send ──> MarkSent
 //	                  └ timeline, progress: for people
 type Runs interface {
-	// CreateRun stores a new run and makes its campaign RUNNING, in one
+	// CreateRun stores a new run, makes its campaign RUNNING and records its Audit, in one
 	// transaction. It returns ErrNotFound without the campaign, and ErrConflict if
 	// the campaign is not CONFIGURED or is archived.
 	CreateRun(ctx context.Context, run Run) error
@@ -74,7 +74,8 @@ type Run struct {
 	Epoch      int64     // fencing: steps of another epoch are refused
 	Devices    map[lorawan.EUI64][]byte
 	Groups     map[lorawan.EUI64][]byte
-	WakeAt     time.Time // of the last step
+	WakeAt     time.Time    // of the last step
+	Audit      []AuditEntry // whose order it was; written by CreateRun, not returned
 }
 
 // Step is what one step of a campaign changes. Rows that are not named stay as they are.
@@ -98,6 +99,7 @@ type Step struct {
 	Timeline     []TimelineEntry // Seq is given by the store
 	Firmware     []FirmwareSeen  // older sightings than the stored one are ignored
 	WakeAt       time.Time       // zero: no timer
+	Audit        []AuditEntry    // of orders of people in this step, as Objects.Record
 }
 
 // Row is one device or group of a run: the engine's state, and what people see of it.

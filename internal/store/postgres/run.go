@@ -39,7 +39,10 @@ func (s *Store) CreateRun(ctx context.Context, run store.Run) error {
 // CommitStep stores a step whole, or nothing of it.
 func (s *Store) CommitStep(ctx context.Context, step store.Step) error {
 	return relational.AboutRun(step.CampaignID, s.transact(ctx, func(t *transaction) error {
-		return commitStep(ctx, t.Tx, step)
+		if err := commitStep(ctx, t.Tx, step); err != nil {
+			return err
+		}
+		return relational.Record(ctx, queries{on: t.Tx, in: t}, step.Audit)
 	}))
 }
 

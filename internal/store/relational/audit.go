@@ -12,15 +12,21 @@ import (
 
 // Record appends to the audit log.
 func (d DB) Record(ctx context.Context, entries ...store.AuditEntry) error {
-	return d.Write(ctx, func(q Querier) error {
-		_, err := q.ExecAll(ctx, `INSERT INTO audit (at, subscriber_id, user_id, login, token_id, address, request_id, action, kind, object_id, changes, note)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, len(entries), func(i int) []any {
-			e := entries[i]
-			return []any{At(e.At), e.SubscriberID, e.UserID, Legible(e.Login), e.TokenID, Legible(e.From), Legible(e.RequestID), e.Action, e.Kind,
-				Legible(e.ObjectID), Legible(string(e.Changes)), Legible(e.Note)}
-		})
-		return err
+	return d.Write(ctx, func(q Querier) error { return Record(ctx, q, entries) })
+}
+
+// Record appends to the audit log in the transaction of q.
+func Record(ctx context.Context, q Querier, entries []store.AuditEntry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	_, err := q.ExecAll(ctx, `INSERT INTO audit (at, subscriber_id, user_id, login, token_id, address, request_id, action, kind, object_id, changes, note)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, len(entries), func(i int) []any {
+		e := entries[i]
+		return []any{At(e.At), e.SubscriberID, e.UserID, Legible(e.Login), e.TokenID, Legible(e.From), Legible(e.RequestID), e.Action, e.Kind,
+			Legible(e.ObjectID), Legible(string(e.Changes)), Legible(e.Note)}
 	})
+	return err
 }
 
 // Audit returns entries of the audit log, the newest first.

@@ -11,8 +11,8 @@ import (
 	"github.com/starling-fuota/starling/lorawan"
 )
 
-// Start makes a configured campaign RUNNING and gives it a run without devices and
-// groups: the beginning of CreateRun, whose transaction q is.
+// Start makes a configured campaign RUNNING, gives it a run without devices and
+// groups, and records whose order that was: the beginning of CreateRun, whose transaction q is.
 func (d DB) Start(ctx context.Context, q Querier, run store.Run) error {
 	var state fleet.Status
 	var archived bool
@@ -35,7 +35,10 @@ func (d DB) Start(ctx context.Context, q Querier, run store.Run) error {
 	}
 	_, err = q.Exec(ctx, "INSERT INTO run (campaign_id, spec, header, epoch, version, last_seq, wake_at) VALUES (?, ?, ?, ?, 0, 0, ?)",
 		run.CampaignID, Blob(run.Spec), Blob(run.Header), run.Epoch, At(run.WakeAt))
-	return err
+	if err != nil {
+		return err
+	}
+	return Record(ctx, q, run.Audit)
 }
 
 // FirstRows turns the states of a new run into rows, in the order of the key.

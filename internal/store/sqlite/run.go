@@ -35,7 +35,10 @@ func saveRows(ctx context.Context, q querier, table, campaignID string, rows []s
 // CommitStep stores a step whole, or nothing of it.
 func (s *Store) CommitStep(ctx context.Context, step store.Step) error {
 	return relational.AboutRun(step.CampaignID, s.transact(ctx, func(q queries) error {
-		return commitStep(ctx, q, step)
+		if err := commitStep(ctx, q, step); err != nil {
+			return err
+		}
+		return relational.Record(ctx, q, step.Audit)
 	}))
 }
 

@@ -170,6 +170,32 @@ func fencing(t *testing.T, open Open) {
 	}
 }
 
+// An order and its entry in the audit log are stored together or not at all.
+func orders(t *testing.T, open Open) {
+	ctx := context.Background()
+	s, _ := started(t, open)
+	c := testCampaign("d")
+	must(t, s.Campaigns().Create(ctx, &c))
+	entry := func(action string) []store.AuditEntry {
+		return []store.AuditEntry{{At: day, SubscriberID: "default", Login: "anna", Action: action, Kind: "campaign", ObjectID: "d"}}
+	}
+	run := store.Run{CampaignID: "d", Started: day, Epoch: 1, Audit: entry("campaign.start")}
+	must(t, s.CreateRun(ctx, run))
+	run.Audit = entry("campaign.start-again")
+	want(t, s.CreateRun(ctx, run), store.ErrConflict)
+	step := store.Step{CampaignID: "d", Epoch: 2, Status: fleet.Running, Paused: true, Audit: entry("campaign.pause-late")}
+	want(t, s.CommitStep(ctx, step), store.ErrFenced)
+	step.Epoch, step.Audit = 1, append(entry("campaign.pause"), entry("campaign.stop")...)
+	must(t, s.CommitStep(ctx, step))
+	page, err := s.Audit(ctx, store.AuditQuery{ObjectID: "d"})
+	must(t, err)
+	var actions []string
+	for _, e := range page.Items {
+		actions = append(actions, e.Action+" by "+e.Login)
+	}
+	same(t, "audit log", actions, []string{"campaign.stop by anna", "campaign.pause by anna", "campaign.start by anna"})
+}
+
 func counters(t *testing.T, open Open) {
 	ctx := context.Background()
 	s, _ := started(t, open)

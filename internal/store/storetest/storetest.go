@@ -86,6 +86,7 @@ func Run(t *testing.T, openWith OpenWith) {
 		{"OnlyConfiguredCampaignsStart", startOnce},
 		{"AStepIsStoredWholeOrNotAtAll", failedStep},
 		{"AStepOfAnotherEpochIsFencedOff", fencing},
+		{"OrdersAreInTheAuditLog", orders},
 		{"CountersNeverGoBack", counters},
 		{"ARowNamedTwiceKeepsTheLast", namedTwice},
 		{"ARunIsLoadedAsOfOneInstant", wholeSnapshots},
