@@ -33,9 +33,12 @@ func (d DB) Start(ctx context.Context, q Querier, run store.Run) error {
 	if err != nil {
 		return err
 	}
-	_, err = q.Exec(ctx, "INSERT INTO run (campaign_id, spec, header, epoch, version, last_seq, wake_at) VALUES (?, ?, ?, ?, 0, 0, ?)",
-		run.CampaignID, Blob(run.Spec), Blob(run.Header), run.Epoch, At(run.WakeAt))
+	_, err = q.Exec(ctx, "INSERT INTO run (campaign_id, header, epoch, version, last_seq, wake_at) VALUES (?, ?, ?, 0, 0, ?)",
+		run.CampaignID, Blob(run.Header), run.Epoch, At(run.WakeAt))
 	if err != nil {
+		return err
+	}
+	if _, err = q.Exec(ctx, "INSERT INTO run_spec (campaign_id, spec) VALUES (?, ?)", run.CampaignID, Blob(run.Spec)); err != nil {
 		return err
 	}
 	return Record(ctx, q, run.Audit)
@@ -88,7 +91,7 @@ func (d DB) LoadRuns(ctx context.Context) ([]store.Run, error) {
 func loadRun(ctx context.Context, q Querier, campaignID string) (store.Run, error) {
 	run := store.Run{CampaignID: campaignID, Devices: map[lorawan.EUI64][]byte{}, Groups: map[lorawan.EUI64][]byte{}}
 	err := one(ctx, q, []any{&run.Spec, &run.Header, &run.Epoch, Micros{&run.WakeAt}, Micros{&run.Started}},
-		`SELECT spec, header, epoch, wake_at, started FROM run JOIN campaign ON campaign.id = run.campaign_id WHERE campaign_id = ?`, campaignID)
+		`SELECT spec, header, epoch, wake_at, started FROM run JOIN run_spec USING (campaign_id) JOIN campaign ON campaign.id = run.campaign_id WHERE run.campaign_id = ?`, campaignID)
 	for table, states := range map[string]map[lorawan.EUI64][]byte{"run_device": run.Devices, "run_group": run.Groups} {
 		if err != nil {
 			break

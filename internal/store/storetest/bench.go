@@ -42,7 +42,8 @@ func createBenchRun(b *testing.B, s store.Store) []lorawan.EUI64 {
 	if err := s.Campaigns().Create(b.Context(), &fleet.Campaign{ID: "c"}); err != nil {
 		b.Fatal(err)
 	}
-	run := store.Run{CampaignID: "c", Devices: map[lorawan.EUI64][]byte{}}
+	// Some 64 bytes per device, as the JSON of campaign.Spec has.
+	run := store.Run{CampaignID: "c", Spec: make([]byte, 64*benchDevices), Devices: map[lorawan.EUI64][]byte{}}
 	devices := make([]lorawan.EUI64, benchDevices)
 	for i := range devices {
 		devices[i] = lorawan.EUI64{1, byte(i * 7), byte(i >> 16), byte(i >> 8), byte(i)}

@@ -63,6 +63,9 @@ func OldRows(blob func([]byte) string) (statements []string) {
 	}
 	insert(`INSERT INTO campaign (id, doc, search, name, archived, revision, updated_at, type, status, status_reason, paused, started, ended)
 		VALUES ('c', '{"id":"c","name":"c","created":"2026-03-01T12:00:00.000001Z","file_id":"f1","type":"FOTA","status":"CONFIGURED","max_duration_s":60}', 'c', 'c', FALSE, 1, 0, 'FOTA', 'CONFIGURED', '', FALSE, 0, 0)`)
+	insert(`INSERT INTO campaign (id, doc, search, name, archived, revision, updated_at, type, status, status_reason, paused, started, ended)
+		VALUES ('ran', '{"id":"ran","name":"ran","created":"2026-03-01T12:00:00Z","file_id":"f2","type":"FOTA","status":"SUCCEEDED"}', 'ran', 'ran', FALSE, 1, 0, 'FOTA', 'SUCCEEDED', '', FALSE, 1, 2)`)
+	insert(`INSERT INTO run (campaign_id, spec, header, epoch, version, last_seq, wake_at) VALUES ('ran', %s, %s, 3, 4, 5, 0)`, blob([]byte("spec")), blob([]byte("header")))
 	insert(`INSERT INTO device_set (id, doc, search, name, archived, revision, updated_at) VALUES ('s', '{"id":"s","name":"s"}', 's', 's', FALSE, 1, 0)`)
 	e := devEUI(1, 7)
 	insert(`INSERT INTO device_set_member (set_id, position, dev_eui) VALUES ('s', 1, %s)`, blob(e[:]))
@@ -131,6 +134,10 @@ func OldRowsAreKept(t *testing.T, s store.Store) {
 	files, err := o.Files().List(ctx, store.Query{Sort: []store.Sort{{Field: store.ByVersion}}})
 	if err != nil || len(files.Items) != len(versions) || files.Items[1].Version.String() != "0.255.0.1" || files.Items[3].Version.String() != "1.10.0.0" || files.Items[5].Version.String() != "ffffffff" {
 		t.Errorf("files by version: %+v, %v", files.Items, err)
+	}
+	run, err := s.LoadRun(ctx, "ran")
+	if err != nil || string(run.Spec) != "spec" || string(run.Header) != "header" || run.Epoch != 3 {
+		t.Errorf("run %+v, %v", run, err)
 	}
 	g, err := o.Groups().Find(ctx, devEUI(2, 2))
 	if err != nil || g.McKey != oldKey(1, 2) || g.FCntDown != 9 {
