@@ -96,6 +96,14 @@ type Campaign struct {
 	MaxDuration      time.Duration  `json:"-"`                       // "max_duration_s": then devices are back in class A
 	SuccessThreshold float64        `json:"success_threshold"`       // percent of devices, 0..100, held at the end of every stage
 	Policy           CampaignPolicy `json:"policy,omitzero"`
+	Schedule         Schedule       `json:"schedule,omitzero"`
+	Phases           []Phase        `json:"phases,omitempty"` // none: all devices at once
+	Abort            []AbortRule    `json:"abort,omitempty"`
+	CatchUp          CatchUp        `json:"catch_up,omitzero"`
+	NeedsApproval    bool           `json:"needs_approval,omitempty"` // of a second person, before it starts
+	Approval         Approval       `json:"approval,omitzero"`        // zero: none, or void because of a later change
+	ChangedBy        Person         `json:"changed_by,omitzero"`      // who created it or changed it last
+	ScheduledFor     time.Time      `json:"scheduled_for,omitzero"`   // an attribute of CONFIGURED: when it will be started; zero: not by itself
 	Archived         bool           `json:"archived"`
 	Revision         int64          `json:"revision"`
 }
@@ -117,9 +125,10 @@ func (c Campaign) Validate() error {
 	k.that(c.RebootAt.IsZero() || c.RebootAt.After(c.SessionStart), "reboot_at", "is not after session_start", "devices reboot once they have the image")
 	k.that(c.MaxDuration != 0, "max_duration_s", "is missing", "say after how many seconds devices fall back to class A, such as 32760 for class C")
 	k.span("max_duration_s", c.MaxDuration, 90*24*time.Hour)
-	// The negation also catches NaN.
-	k.that(c.SuccessThreshold >= 0 && c.SuccessThreshold <= 100, "success_threshold", "is not a percentage within 0 to 100", "")
+	k.percent("success_threshold", c.SuccessThreshold)
 	c.Policy.check(&k)
+	c.checkSchedule(&k)
+	c.checkPhases(&k)
 	return k.err()
 }
 

@@ -19,7 +19,8 @@
 // durations carry their unit in the name ("_s": seconds), and key material has no
 // JSON form at all: it neither leaves nor enters through encoding/json.
 //
-// The package decides nothing about radio or time and does no I/O.
+// The package decides nothing about radio and does no I/O. Of time it knows when the windows
+// and quiet hours of a campaign open and close (Calendar); time zones come from package time.
 //
 // Source: the object tables of the reference server, extended where a device's
 // stack has to be known (Packages, Ports, Decoder, StatusStyle, ...).

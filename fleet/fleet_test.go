@@ -203,6 +203,7 @@ func TestEnumerationsReadTheirOwnText(t *testing.T) {
 	for _, v := range []text{fleet.ClassA, fleet.ClassC, fleet.ClassesOf(), fleet.ClassesOf(fleet.ClassB), fleet.ClassesOf(fleet.ClassB, fleet.ClassC),
 		fleet.LoRaWAN10, fleet.LoRaWAN11, fleet.NoRedundancy, fleet.OneToTwo, fleet.LibraryUnset, fleet.OtherLibrary, fleet.StatusWL55v2,
 		fleet.TS006RC1, fleet.DeltaFile, fleet.MCGroupCampaign, fleet.Succeeded, fleet.SequentialSetup, fleet.Carousel,
+		fleet.Sunday, fleet.ClockTime(0), fleet.ClockTime(22*60 + 5), fleet.RebootManual, fleet.AbortInstall,
 		fleet.Firmware{}, fleet.DottedFirmware(0), fleet.FreeFirmware(0xdeadbeef)} {
 		b, err := v.MarshalText()
 		if err != nil {

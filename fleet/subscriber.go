@@ -20,14 +20,16 @@ type Subscriber struct {
 	Description   string             `json:"description,omitempty"`
 	Quota         Quota              `json:"quota,omitzero"`
 	Defaults      SubscriberDefaults `json:"defaults,omitzero"`
-	VersionMaxAge time.Duration      `json:"-"`                     // "version_max_age_s": older firmware versions are asked for again; 0: never
-	NetworkURL    string             `json:"network_url,omitempty"` // of its network server
-	ASID          string             `json:"as_id,omitempty"`       // how the network server knows this application server
-	ASKey         []byte             `json:"-"`                     // what it authenticates with there
-	Archived      bool               `json:"archived"`
-	CreatedAt     time.Time          `json:"created_at,omitzero"`
-	UpdatedAt     time.Time          `json:"updated_at,omitzero"`
-	Revision      int64              `json:"revision"`
+	VersionMaxAge time.Duration      `json:"-"` // "version_max_age_s": older firmware versions are asked for again; 0: never
+	// ApproveCampaigns has every campaign of the subscriber need the approval of a second person.
+	ApproveCampaigns bool      `json:"approve_campaigns,omitempty"`
+	NetworkURL       string    `json:"network_url,omitempty"` // of its network server
+	ASID             string    `json:"as_id,omitempty"`       // how the network server knows this application server
+	ASKey            []byte    `json:"-"`                     // what it authenticates with there
+	Archived         bool      `json:"archived"`
+	CreatedAt        time.Time `json:"created_at,omitzero"`
+	UpdatedAt        time.Time `json:"updated_at,omitzero"`
+	Revision         int64     `json:"revision"`
 }
 
 // Quota bounds what a subscriber may have; 0: unlimited. Archived objects do not count.
@@ -66,7 +68,7 @@ func (s Subscriber) Validate() error {
 	c.span("defaults.time_tolerance_s", d.TimeTolerance, 24*time.Hour)
 	c.span("defaults.default_uplink_period_s", d.DefaultUplinkPeriod, 31*24*time.Hour)
 	c.span("defaults.max_duration_s", d.MaxDuration, 90*24*time.Hour)
-	c.that(d.SuccessThreshold >= 0 && d.SuccessThreshold <= 100, "defaults.success_threshold", "is not a percentage within 0 to 100", "")
+	c.percent("defaults.success_threshold", d.SuccessThreshold)
 	c.span("version_max_age_s", s.VersionMaxAge, 10*365*24*time.Hour)
 	c.that(s.NetworkURL == "" || isPlainURL(s.NetworkURL), "network_url", "is not a URL without credentials", "give something like https://network.example.com; the key goes into as_key")
 	c.text("network_url", s.NetworkURL, MaxName)

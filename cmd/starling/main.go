@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // windows of campaigns have time zones, and containers and small machines often have none
 
 	"github.com/starling-fuota/starling/internal/cli"
 )
