@@ -84,6 +84,7 @@ const (
 	codeInvalid         = "invalid"
 	codeDigest          = "digest_mismatch"
 	codeBlocked         = "blocked"
+	codeApproval        = "needs_approval"
 	codeMismatch        = "idempotency_mismatch"
 	codePrecondition    = "precondition_required"
 	codeRateLimited     = "rate_limited"
@@ -108,6 +109,7 @@ var kinds = map[string]struct {
 	codeConflict:        {http.StatusConflict, "Something like this exists already"},
 	codeInUse:           {http.StatusConflict, "A running campaign uses this"},
 	codeWrongState:      {http.StatusConflict, "This is not possible now"},
+	codeApproval:        {http.StatusConflict, "The campaign needs the approval of a second person"},
 	codeQuota:           {http.StatusConflict, "The quota of the subscriber is used up"},
 	codePending:         {http.StatusConflict, "A request with this key has no answer yet"},
 	codeNotKept:         {http.StatusConflict, "The request was done, its answer was too large to be kept"},
@@ -170,6 +172,8 @@ func translate(err error) *Problem {
 		return newProblem(codeInUse, err.Error())
 	case errors.Is(err, service.ErrBlocked):
 		return newProblem(codeBlocked, err.Error())
+	case errors.Is(err, service.ErrApproval):
+		return newProblem(codeApproval, sentence(err))
 	case errors.Is(err, service.ErrQuota):
 		return newProblem(codeQuota, sentence(err))
 	case errors.Is(err, service.ErrState):

@@ -86,6 +86,10 @@ func (e *Engine) start(ctx context.Context, campaignID string, audit []store.Aud
 	if req.Campaign.Status != fleet.Configured {
 		return fmt.Errorf("campaign %s is %s, starting it %w: copy it to run it again", campaignID, req.Campaign.Status, service.ErrState)
 	}
+	if req.Campaign.NeedsApproval && req.Campaign.Approval.At.IsZero() {
+		// It was approved when the service looked; whoever changes it makes that void.
+		return fmt.Errorf("campaign %s %w", campaignID, service.ErrApproval)
+	}
 	planned, err := campaign.Plan(req)
 	if err != nil {
 		return err

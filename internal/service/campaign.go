@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/starling-fuota/starling/campaign"
 	"github.com/starling-fuota/starling/fleet"
@@ -33,7 +34,7 @@ func (s *Service) Start(ctx context.Context, campaignID string) (fleet.Campaign,
 	if err := s.groupsAreFree(ctx, c); err != nil {
 		return c, err
 	}
-	if err := s.oneMoreRuns(ctx, c); err != nil {
+	if err := s.subscriberAllows(ctx, c); err != nil {
 		return c, err
 	}
 	ctx = context.WithoutCancel(ctx) // see order
@@ -47,14 +48,18 @@ func (s *Service) Start(ctx context.Context, campaignID string) (fleet.Campaign,
 	return s.Campaigns.Find(ctx, campaignID)
 }
 
-// oneMoreRuns returns ErrQuota if the subscriber runs as many campaigns as it may, and ErrState if it is archived.
-func (s *Service) oneMoreRuns(ctx context.Context, c fleet.Campaign) error {
+// subscriberAllows returns ErrQuota if the subscriber runs as many campaigns as it may, ErrState if it
+// is archived, and ErrApproval if c lacks the approval of a second person.
+func (s *Service) subscriberAllows(ctx context.Context, c fleet.Campaign) error {
 	subscriber, err := s.store.Subscribers().Find(ctx, c.SubscriberID)
 	if err != nil {
 		return err
 	}
 	if subscriber.Archived {
 		return fmt.Errorf("subscriber %s is archived, starting its campaigns %w", c.SubscriberID, ErrState)
+	}
+	if err := approved(c, subscriber); err != nil {
+		return err
 	}
 	limit := subscriber.Quota.RunningCampaigns
 	if limit == 0 {
@@ -101,8 +106,13 @@ func (s *Service) Copy(ctx context.Context, campaignID, name string) (fleet.Camp
 	if name == "" {
 		name = c.Name
 	}
+	c.Schedule.StartAt = time.Time{} // times have passed, or belong to the other one
+	if c.Schedule.Reboot == fleet.RebootAtTime {
+		c.Schedule.Reboot = fleet.RebootAuto
+	}
 	return s.Campaigns.Create(ctx, fleet.Campaign{Name: name, Description: c.Description, Type: c.Type, DeviceSets: c.DeviceSets, Regions: c.Regions,
-		FileID: c.FileID, MaxDuration: c.MaxDuration, SuccessThreshold: c.SuccessThreshold, Policy: c.Policy})
+		FileID: c.FileID, MaxDuration: c.MaxDuration, SuccessThreshold: c.SuccessThreshold, Policy: c.Policy,
+		Schedule: c.Schedule, Phases: c.Phases, Abort: c.Abort, CatchUp: c.CatchUp, NeedsApproval: c.NeedsApproval})
 }
 
 // Progress is how far a campaign is. Before its start it has no stages and no devices.

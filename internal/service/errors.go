@@ -15,6 +15,7 @@ var (
 	ErrTooLarge = errors.New("is larger than a file may be")
 	ErrDigest   = errors.New("does not have the digest that was announced")
 	ErrQuota    = errors.New("is more than its quota")
+	ErrApproval = errors.New("needs the approval of a second person")
 	ErrBlocked  = errors.New("cannot start as it is") // a plan found what stands in the way
 )
 

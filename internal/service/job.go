@@ -18,6 +18,7 @@ const (
 	jobChangeMany    = "objects.change"
 	jobRotateSecrets = "secrets.rotate"
 	jobReportUsage   = "reports.usage"
+	jobStartCampaign = "campaigns.start"
 )
 
 // How jobs are worked on.
@@ -36,6 +37,7 @@ var jobKinds = map[string]work{
 	jobChangeMany:    changeMany,
 	jobRotateSecrets: rotateSecrets,
 	jobReportUsage:   reportUsage,
+	jobStartCampaign: startScheduled,
 }
 
 // task is a job at work.
@@ -49,12 +51,17 @@ var errGone = errors.New("the job is somebody else's, or cancelled")
 
 // enqueue stores a job for who asks, in the transaction that wants it.
 func (s *Service) enqueue(ctx context.Context, c *changes, kind string, args any) (store.Job, error) {
+	return s.enqueueFor(ctx, c, c.wall, kind, args)
+}
+
+// enqueueFor is enqueue for a job that is not to begin before a time.
+func (s *Service) enqueueFor(ctx context.Context, c *changes, due time.Time, kind string, args any) (store.Job, error) {
 	raw, err := json.Marshal(args)
 	if err != nil {
 		return store.Job{}, err
 	}
 	j := store.Job{Kind: kind, State: store.JobQueued, Args: raw, SubscriberID: c.actor.SubscriberID, UserID: c.actor.UserID, Login: c.actor.Login,
-		DueAt: c.wall, CreatedAt: c.wall, UpdatedAt: c.wall}
+		DueAt: due, CreatedAt: c.wall, UpdatedAt: c.wall}
 	if err := setID(&j.ID); err != nil {
 		return j, err
 	}
@@ -238,7 +245,7 @@ func (s *Service) end(ctx context.Context, t *task, result any, failure error) e
 
 // isFinal reports whether trying again cannot help.
 func isFinal(err error) bool {
-	for _, final := range []error{ErrState, ErrForbidden, ErrInUse, store.ErrNotFound, store.ErrQuery, store.ErrConflict} {
+	for _, final := range []error{ErrState, ErrForbidden, ErrInUse, ErrApproval, store.ErrNotFound, store.ErrQuery, store.ErrConflict} {
 		if errors.Is(err, final) {
 			return true
 		}

@@ -34,6 +34,9 @@ type rules[T any, K comparable] struct {
 	// created fills in what the server makes: an ID, a key, the defaults of the subscriber.
 	created func(*T, fleet.SubscriberDefaults) error
 
+	// authored notes whose work the new or changed object is; nil: nobody needs to know.
+	authored func(obj *T, who fleet.Person)
+
 	// check sees whether obj may be stored. before is nil for a new object.
 	check func(ctx context.Context, o store.Objects, before, obj *T) error
 
@@ -138,6 +141,9 @@ func (r *Resource[T, K]) complete(ctx context.Context, c *changes, obj *T) error
 			return err
 		}
 	}
+	if r.rules.authored != nil {
+		r.rules.authored(obj, person(c.actor))
+	}
 	if err := (*obj).Validate(); err != nil {
 		return err
 	}
@@ -183,6 +189,9 @@ func (r *Resource[T, K]) replace(ctx context.Context, c *changes, before, obj *T
 	*r.rules.meta(obj).updated = c.now
 	if r.rules.changed != nil {
 		r.rules.changed(before, obj, c.now)
+	}
+	if r.rules.authored != nil {
+		r.rules.authored(obj, person(c.actor))
 	}
 	if err := r.rules.collection(c).Update(ctx, obj); err != nil {
 		return err

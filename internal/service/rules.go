@@ -146,13 +146,14 @@ func (s *Service) defineResources() {
 		created: func(c *fleet.Campaign, defaults fleet.SubscriberDefaults) error {
 			c.MaxDuration = cmp.Or(c.MaxDuration, defaults.MaxDuration)
 			c.SuccessThreshold = cmp.Or(c.SuccessThreshold, defaults.SuccessThreshold)
-			c.Status, c.StatusReason, c.Paused = fleet.Configured, "", false
+			c.Status, c.StatusReason, c.Paused, c.ScheduledFor = fleet.Configured, "", false, time.Time{}
 			return setID(&c.ID)
 		},
-		check:  checkCampaign,
-		free:   func(c *fleet.Campaign) { c.Name, c.Description = "", "" },
-		frozen: campaignFrozen,
-		kept:   campaignKept,
+		authored: authored,
+		check:    checkCampaign,
+		free:     func(c *fleet.Campaign) { c.Name, c.Description = "", "" },
+		frozen:   campaignFrozen,
+		kept:     campaignKept,
 	}}
 }
 
@@ -274,6 +275,9 @@ func checkSmartDeltaKey(ctx context.Context, o store.Objects, id string) error {
 func checkCampaign(ctx context.Context, o store.Objects, before, c *fleet.Campaign) error {
 	if before != nil && before.Status != fleet.Configured {
 		return nil // only its texts can change, and what it refers to is history
+	}
+	if before != nil && !before.ScheduledFor.IsZero() && !before.Schedule.StartAt.Equal(c.Schedule.StartAt) {
+		return fmt.Errorf("campaign %s is scheduled for %s, changing schedule.start_at %w: schedule it again, or unschedule it", c.ID, before.ScheduledFor.Format(time.RFC3339), ErrState)
 	}
 	for i, id := range c.DeviceSets {
 		at := fmt.Sprintf("device_sets[%d]", i)
