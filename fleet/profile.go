@@ -142,6 +142,7 @@ type DeviceProfile struct {
 
 	// Descriptor is what devices expect of every session that carries a file.
 	Descriptor DescriptorTemplate `json:"descriptor,omitzero"`
+	Power      Power              `json:"power,omitzero"` // what the radio draws; 0: defaults
 
 	Archived  bool      `json:"archived"`
 	CreatedAt time.Time `json:"created_at,omitzero"`
@@ -186,6 +187,7 @@ func (p DeviceProfile) Validate() error {
 	c.packages(p.Packages)
 	c.ports(p.Ports)
 	c.decoder(p.Decoder)
+	p.Power.check(&c)
 	return c.err()
 }
 

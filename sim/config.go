@@ -158,6 +158,9 @@ type Event struct {
 	GwOK    int           // Uplink: gateways that heard it; Summary: gateways that transmitted it
 	Airtime time.Duration // Sent, Summary: of all transmissions of the frame together
 	Err     string        // Failed
+
+	Frequency uint32 // Hz; Sent, Summary: 0 if no gateway transmitted it
+	Window    uint8  // Sent: the receive window that it took, 1 or 2
 }
 
 // String returns one line for logs and tests.

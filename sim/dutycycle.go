@@ -19,6 +19,7 @@ type budget struct {
 	total   time.Duration // ever used
 	recent  []interval    // that may still count, oldest first, apart from one another
 	used    time.Duration // sum of recent
+	busiest time.Duration // the most that any window held, as far as it was spent
 }
 
 type interval struct{ start, end moment }
@@ -64,4 +65,17 @@ func (b *budget) spend(now moment, airtime time.Duration) {
 	}
 	b.recent = append(b.recent[old:], interval{now, now + airtime})
 	b.used += airtime
+	b.busiest = max(b.busiest, b.inWindow(now+airtime))
+}
+
+// inWindow returns the air time of the window that ends at end, which no transmission outlasts.
+func (b *budget) inWindow(end moment) time.Duration {
+	used, begin := b.used, end-dutyCycleWindow
+	for _, i := range b.recent {
+		if i.start >= begin {
+			break
+		}
+		used -= min(begin, i.end) - i.start
+	}
+	return used
 }

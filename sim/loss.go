@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"hash/fnv"
+	"math"
 	"math/rand/v2"
 )
 
@@ -48,6 +49,26 @@ func (l Bursty) chain() (toBad, toGood float64, err error) {
 			l.Burst, l.Mean, ErrConfig, max(1, l.Mean/(1-l.Mean)))
 	}
 	return toBad, toGood, nil
+}
+
+// Spread describes the losses of many links. Link i loses Max * u^(Max/Mean - 1) of all frames, u
+// uniform in 0..1: most links are good, few are near Max, and the mean is Mean.
+type Spread struct {
+	Mean  float64 // 0 <= Mean < 1
+	Max   float64 // Mean <= Max < 1; Mean: all links are equal
+	Burst float64 // mean length of a run of losses in frames; 0: independent
+}
+
+// Of returns the loss of the link that has drawn u, 0..1.
+func (s Spread) Of(u float64) Loss {
+	p := s.Mean
+	if s.Mean > 0 && s.Max > s.Mean {
+		p = s.Max * math.Pow(u, s.Max/s.Mean-1)
+	}
+	if s.Burst > 0 {
+		return Bursty{Mean: p, Burst: max(s.Burst, 1)}
+	}
+	return Independent{P: p}
 }
 
 // channel is one direction of one link: a loss model with its state and its luck.

@@ -45,15 +45,16 @@ type group struct {
 
 // multicastFrame is a frame on its way through the gateways of a group.
 type multicastFrame struct {
-	id      string
-	fcnt    uint32
-	phy     []byte
-	airtime time.Duration
-	begun   bool
-	since   moment     // when its first gateway, or the one whose turn it is, could have begun
-	left    []*gateway // that still have to transmit it
-	onAir   int        // that transmit it now
-	ok      int        // that began to transmit it
+	id        string
+	fcnt      uint32
+	phy       []byte
+	airtime   time.Duration
+	begun     bool
+	frequency uint32     // Hz, of its latest transmission; 0: none yet
+	since     moment     // when its first gateway, or the one whose turn it is, could have begun
+	left      []*gateway // that still have to transmit it
+	onAir     int        // that transmit it now
+	ok        int        // that began to transmit it
 }
 
 // EnsureGroup creates a group, or changes the one that has the ID. The counter of an existing group
@@ -295,6 +296,7 @@ func (n *Network) multicastOn(g *group, f *multicastFrame, gw *gateway, frequenc
 		phy: f.phy, frequency: frequency, dr: g.DataRate, airtime: f.airtime, received: &n.counts.MulticastReceived,
 		ended: func() {
 			f.onAir--
+			f.frequency = frequency
 			switch {
 			case g.deleted || f.onAir > 0:
 			case len(f.left) == 0:
@@ -312,7 +314,7 @@ func (n *Network) finish(g *group, f *multicastFrame) {
 	g.queue = g.queue[1:]
 	g.notUntil = n.now + n.cfg.MulticastGap
 	n.counts.MulticastFrames++
-	n.report(Event{Kind: Summary, Group: g.ID, FrameID: f.id, FCnt: f.fcnt, GwTotal: len(g.gateways), GwOK: f.ok, Airtime: time.Duration(f.ok) * f.airtime})
+	n.report(Event{Kind: Summary, Group: g.ID, FrameID: f.id, FCnt: f.fcnt, GwTotal: len(g.gateways), GwOK: f.ok, Airtime: time.Duration(f.ok) * f.airtime, Frequency: f.frequency})
 	if len(g.queue) > 0 {
 		n.planService(g, g.notUntil)
 	}

@@ -42,6 +42,9 @@ type GatewayAirtime struct {
 	Gateway string
 	SubBand region.SubBand
 	Airtime time.Duration
+	// Busiest is the most air time that any hour held, where the sub-band is limited. An hour
+	// is filled to its limit at most, so the rest of the limit is the headroom. 0: not limited.
+	Busiest time.Duration
 }
 
 // LinkStats is what happened on one link. Sums hold: a frame is counted in one field of its direction.
@@ -65,7 +68,7 @@ func (n *Network) Stats() Stats {
 			if b.total == 0 {
 				continue
 			}
-			s.Airtime = append(s.Airtime, GatewayAirtime{gw.ID, b.subBand, b.total})
+			s.Airtime = append(s.Airtime, GatewayAirtime{gw.ID, b.subBand, b.total, b.busiest})
 			s.DownlinkAirtime += b.total
 		}
 	}

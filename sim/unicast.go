@@ -199,7 +199,7 @@ func (n *Network) openWindow(d *node, uplink uint32, i int) {
 	n.transmit(gw, transmission{
 		phy: phy, frequency: rx.frequency, dr: rx.dr, airtime: airtime, received: &n.counts.UnicastReceived,
 		ended: func() {
-			n.report(Event{Kind: Sent, DevEUI: d.DevEUI, FrameID: f.ID, FCnt: fcnt, Airtime: airtime})
+			n.report(Event{Kind: Sent, DevEUI: d.DevEUI, FrameID: f.ID, FCnt: fcnt, Airtime: airtime, Frequency: rx.frequency, Window: uint8(i + 1)})
 		},
 	}, d.linksTo(gw))
 }

@@ -108,14 +108,14 @@ type look struct {
 	sent     int
 	needed   int
 	rx1, rx2 airtime
-	readings []reading
+	readings []sim.Reading
 }
 
 func (w *world) look() look {
 	l := look{at: w.net.Now(), sent: w.net.sent, needed: w.net.hindsight(), rx1: w.net.rx1, rx2: w.net.rx2}
 	w.net.Inspect(func(n *sim.Network) { l.stats = n.Stats() })
 	for _, m := range w.meters {
-		l.readings = append(l.readings, m.read())
+		l.readings = append(l.readings, m.Read())
 	}
 	return l
 }
@@ -125,8 +125,8 @@ func (w *world) result(st Strategy, before look, verified int) Result {
 	took := after.at.Sub(before.at)
 	joules := 0.0
 	for i, r := range after.readings {
-		b := before.readings[i]
-		joules += w.sc.Energy.joules(r.transmit-b.transmit, r.receive-b.receive, took)
+		used := r.Sub(before.readings[i])
+		joules += w.sc.Energy.power().Joules(used.Transmit, used.Receive, took)
 	}
 	sent := after.sent - before.sent
 	return Result{

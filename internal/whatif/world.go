@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"time"
 
@@ -79,14 +78,7 @@ func newWorld(sc *Scenario) (*world, error) {
 // of draws the loss of a link. It depends on the seed and the link only.
 func (l Loss) of(seed uint64, device, link int) sim.Loss {
 	luck := rand.New(rand.NewPCG(seed, uint64(device)<<16|uint64(link)))
-	p := l.Mean
-	if l.Mean > 0 && l.Max > l.Mean {
-		p = l.Max * math.Pow(luck.Float64(), l.Max/l.Mean-1)
-	}
-	if l.Burst > 0 {
-		return sim.Bursty{Mean: p, Burst: max(l.Burst, 1)}
-	}
-	return sim.Independent{P: p}
+	return sim.Spread(l).Of(luck.Float64())
 }
 
 // settle lets the fleet live for some uplink periods before anything is measured: clocks are

@@ -1,15 +1,12 @@
 package simulated
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
 	"strings"
-	"time"
 
-	"github.com/starling-fuota/starling/device"
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/network"
 	"github.com/starling-fuota/starling/lorawan"
@@ -77,63 +74,13 @@ func (gr *growth) add(s *sim.Network, spec sim.DeviceSpec) error {
 	return s.AddDevice(spec)
 }
 
-// Devices of this network have one data rate for uplinks, in the middle of what the bands have.
-const uplinkDR = 3
-
-// flashTime is how long the reboot into another image takes.
-const flashTime = 30 * time.Second
-
-// DeviceSpec makes a simulated device of what the store knows: it has the keys, packages,
-// ports and firmware of the device, the manners of the stack that the profile's
-// StatusStyle stands for, and the limits that the profile gives. It lives in the band of
-// the device or, if that is open, of the group. Its session keys and DevAddr follow from its
-// DevEUI; it has no links yet.
-//
-// Its clock is right: a clock that is off would need TS003, which not every device has.
+// DeviceSpec makes a member of a group of what the store knows, see sim.KnownDevice. Its session
+// keys and DevAddr follow from its DevEUI; it has no links yet.
 func DeviceSpec(d fleet.Device, p fleet.DeviceProfile, g network.Group) sim.DeviceSpec {
-	band := d.Band
-	if band == 0 {
-		band = g.Band
-	}
-	period := cmp.Or(p.DefaultUplinkPeriod, fleet.DefaultUplinkPeriod)
-	spec := sim.DeviceSpec{Config: device.Config{
-		DevEUI: d.DevEUI, DevAddr: devAddr(uint32(hash(d.DevEUI, "DevAddr") >> 32)), NwkSKey: sessionKey(d.DevEUI, "NwkSKey"), AppSKey: sessionKey(d.DevEUI, "AppSKey"),
-		RootKey: d.RootKey, LoRaWAN11: d.LoRaWANVersion == fleet.LoRaWAN11,
-		Band: band, Options: region.Options{DwellTime400ms: g.DwellTime}, UplinkDR: uplinkDR,
-		ClassB: d.Classes.Has(fleet.ClassB), ClassC: d.Classes.Has(fleet.ClassC),
-		Packages: d.Packages.Over(p.Packages), Ports: p.Ports, Stack: stackOf(p),
-		Firmware: d.Firmware.Uint32(), HWVersion: p.HWVersion, FlashTime: flashTime,
-		UplinkPeriod: period, UplinkJitter: period / 20,
-	}}
-	for dr := uint8(0); !band.Usable(spec.UplinkDR, lorawan.Uplink) && dr < 16; dr++ {
-		spec.UplinkDR = dr
-	}
+	spec := sim.KnownDevice(d, p, g.Band, region.Options{DwellTime400ms: g.DwellTime})
+	spec.DevAddr = devAddr(uint32(hash(d.DevEUI, "DevAddr") >> 32))
+	spec.NwkSKey, spec.AppSKey = sessionKey(d.DevEUI, "NwkSKey"), sessionKey(d.DevEUI, "AppSKey")
 	return spec
-}
-
-// stacks are the manners that a status style stands for.
-var stacks = map[fleet.StatusStyle]device.Stack{
-	fleet.StatusSpec:    device.Ideal,
-	fleet.StatusLoRaMac: device.LoRaMacStock,
-	fleet.StatusLBM:     device.LBM,
-	fleet.StatusZephyr:  device.Zephyr,
-	fleet.StatusWL55v2:  device.ActilityWL55v2,
-}
-
-// stackOf returns the stack of a profile. Limits are the profile's and not those that the
-// stack ships with: every product changes them, and a campaign is planned by the profile.
-func stackOf(p fleet.DeviceProfile) device.Stack {
-	s := stacks[p.StatusStyle]
-	s.Decoder.NbFrag, s.Decoder.BlockSize, s.Decoder.MaxLostPercent = int(p.Decoder.MaxNbFrag), 0, 0
-	s.Decoder.FragSize, s.Decoder.MinFragSize = int(p.Decoder.MaxFragSize), int(p.Decoder.MinFragSize)
-	s.Decoder.MaxLost = int(p.Decoder.MaxLost)
-	s.RebootsItself = p.RebootsItself
-	s.Groups = int(max(p.MaxGroups, 1))
-	s.FirmwareDialect = device.TS006
-	if p.FirmwareDialect == fleet.TS006RC1 {
-		s.FirmwareDialect = device.RC1
-	}
-	return s
 }
 
 // devAddr keeps addresses out of the way of those that people give to multicast groups: it
