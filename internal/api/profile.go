@@ -27,8 +27,18 @@ type profile struct {
 	FirmwareDialect     *string   `json:"firmware_dialect,omitempty" enum:"ts006,rc1"`
 	MaxGroups           *uint8    `json:"max_groups,omitempty" maximum:"4" doc:"Multicast groups it can hold; 0: 1"`
 	Descriptor          *string   `json:"descriptor,omitempty" pattern:"^(version-le|version-be|size-le|[0-9a-fA-F]{8})?$" patternDescription:"version-le, version-be, size-le or 8 hexadecimal digits" doc:"What devices expect as descriptor of a fragmentation session; empty: version-le"`
+	Power               *power    `json:"power,omitempty" doc:"What the radio draws in each state, for predictions; 0: the defaults"`
 	Archived            *bool     `json:"archived,omitempty"`
 	Stamp
+}
+
+// power is a fleet.Power in JSON.
+type power struct {
+	Volts      *float64 `json:"volts,omitempty" minimum:"0" maximum:"100" doc:"0: 3.3"`
+	TransmitMA *float64 `json:"transmit_ma,omitempty" minimum:"0" maximum:"10000" doc:"Milliamperes; 0: 25.5"`
+	ReceiveMA  *float64 `json:"receive_ma,omitempty" minimum:"0" maximum:"10000" doc:"Milliamperes; 0: 5.3"`
+	SleepMA    *float64 `json:"sleep_ma,omitempty" minimum:"0" maximum:"10000" doc:"Milliamperes; 0: 0.0012"`
+	BatteryMAH *float64 `json:"battery_mah,omitempty" minimum:"0" maximum:"10000000" doc:"Milliampere hours; 0: not known"`
 }
 
 type packages struct {
@@ -63,6 +73,7 @@ func showProfile(p fleet.DeviceProfile) profile {
 		Ports:       &ports{&p.Ports.ClockSync, &p.Ports.McSetup, &p.Ports.Fragmentation, &p.Ports.FirmwareMgmt},
 		Decoder:     &decoder{&d.MaxNbFrag, &d.MinFragSize, &d.MaxFragSize, &d.FragSizeMultiple, &d.MaxLost},
 		StatusStyle: text(p.StatusStyle), RebootsItself: &p.RebootsItself, FirmwareDialect: text(p.FirmwareDialect), MaxGroups: &p.MaxGroups,
+		Power:      &power{&p.Power.Volts, &p.Power.TransmitMA, &p.Power.ReceiveMA, &p.Power.SleepMA, &p.Power.BatteryMAH},
 		Descriptor: text(p.Descriptor), Archived: &p.Archived, Stamp: stampOf(p.CreatedAt, p.UpdatedAt, p.Revision)}
 }
 
@@ -98,6 +109,13 @@ func (in *profile) apply(p *fleet.DeviceProfile) error {
 	read(&r, "firmware_dialect", &p.FirmwareDialect, in.FirmwareDialect, fleet.ParseFirmwareDialect)
 	set(&p.MaxGroups, in.MaxGroups)
 	read(&r, "descriptor", &p.Descriptor, in.Descriptor, fleet.ParseDescriptorTemplate)
+	if w := in.Power; w != nil {
+		set(&p.Power.Volts, w.Volts)
+		set(&p.Power.TransmitMA, w.TransmitMA)
+		set(&p.Power.ReceiveMA, w.ReceiveMA)
+		set(&p.Power.SleepMA, w.SleepMA)
+		set(&p.Power.BatteryMAH, w.BatteryMAH)
+	}
 	set(&p.Archived, in.Archived)
 	return r.err()
 }

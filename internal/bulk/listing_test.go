@@ -77,7 +77,7 @@ func TestColumnsAreTheFieldsOfTheJSON(t *testing.T) {
 	profile := fleet.DeviceProfile{ID: "p", SubscriberID: "s", Name: "n", Description: "d", ProducerID: "a", ModuleID: "m", HWRevision: 1, HWVersion: 2, TimeTolerance: time.Second,
 		DefaultUplinkPeriod: time.Minute, MCUType: "M0", Library: fleet.OtherLibrary, SmartDeltaKeyID: "k", Packages: fleet.Packages{ClockSync: 1, McSetup: 2, Fragmentation: 2, FirmwareMgmt: 1, MultiPackage: 1},
 		Ports: fleet.Ports{ClockSync: 1, McSetup: 2, Fragmentation: 3, FirmwareMgmt: 4}, Decoder: fleet.Decoder{MaxNbFrag: 1, MinFragSize: 2, MaxFragSize: 3, FragSizeMultiple: 1, MaxLost: 5},
-		StatusStyle: fleet.StatusLBM, RebootsItself: true, FirmwareDialect: fleet.TS006RC1, MaxGroups: 4, Descriptor: descriptor, CreatedAt: day, UpdatedAt: day, Revision: 1}
+		StatusStyle: fleet.StatusLBM, RebootsItself: true, FirmwareDialect: fleet.TS006RC1, MaxGroups: 4, Descriptor: descriptor, Power: fleet.Power{Volts: 3, TransmitMA: 40, ReceiveMA: 10, SleepMA: 0.001, BatteryMAH: 2400}, CreatedAt: day, UpdatedAt: day, Revision: 1}
 	region := fleet.Region{ID: "r", SubscriberID: "s", Name: "n", Description: "d", Groups: []lorawan.EUI64{{1}, {2}}, CreatedAt: day, UpdatedAt: day, Revision: 1}
 
 	// What a table of what is imported does not say: whose it is, and when it changed.

@@ -1,7 +1,9 @@
 package bulk
 
 import (
+	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/starling-fuota/starling/fleet"
@@ -49,6 +51,31 @@ var profileColumns = []column[fleet.DeviceProfile]{
 	small("max_groups", func(p *fleet.DeviceProfile) *uint8 { return &p.MaxGroups }),
 	field("descriptor", "", func(p *fleet.DeviceProfile) *fleet.DescriptorTemplate { return &p.Descriptor },
 		readNamed(fleet.ParseDescriptorTemplate, "descriptor template", "use version-le, version-be, size-le, or 8 hexadecimal digits"), writeTemplate),
+	figure("power.volts", func(p *fleet.DeviceProfile) *float64 { return &p.Power.Volts }),
+	figure("power.transmit_ma", func(p *fleet.DeviceProfile) *float64 { return &p.Power.TransmitMA }),
+	figure("power.receive_ma", func(p *fleet.DeviceProfile) *float64 { return &p.Power.ReceiveMA }),
+	figure("power.sleep_ma", func(p *fleet.DeviceProfile) *float64 { return &p.Power.SleepMA }),
+	figure("power.battery_mah", func(p *fleet.DeviceProfile) *float64 { return &p.Power.BatteryMAH }),
+}
+
+// figure returns a column of a number with a fraction; 0 is written as nothing, as in JSON.
+func figure(name string, part func(*fleet.DeviceProfile) *float64) column[fleet.DeviceProfile] {
+	return field(name, "", part, readFigure, writeFigure)
+}
+
+func readFigure(cell string) (float64, *problem) {
+	v, err := strconv.ParseFloat(strings.TrimSpace(cell), 64)
+	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+		return 0, &problem{"is not a number", "give a number such as 5.3, or leave the cell empty for the default"}
+	}
+	return v, nil
+}
+
+func writeFigure(v float64, _ Format) string {
+	if v == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(v, 'f', -1, 64)
 }
 
 // small returns a column of a number in one byte; 0 is written as nothing, as in JSON.

@@ -197,6 +197,7 @@ func randomServer(rng *rand.Rand) *server {
 			Ports:       fleet.Ports{ClockSync: uint8(rng.IntN(2) * 10), McSetup: 11, Fragmentation: 12, FirmwareMgmt: uint8(rng.IntN(2) * 13)},
 			Decoder:     fleet.Decoder{MaxNbFrag: uint16(rng.IntN(16384)), MinFragSize: uint8(rng.IntN(10)), MaxFragSize: 255, FragSizeMultiple: uint8(rng.IntN(9)), MaxLost: uint16(rng.IntN(1 << 16))},
 			StatusStyle: fleet.StatusStyle(rng.IntN(5)), RebootsItself: rng.IntN(2) == 0, FirmwareDialect: fleet.FirmwareDialect(rng.IntN(2)), MaxGroups: uint8(rng.IntN(5)), Revision: 1}
+		p.Power = fleet.Power{Volts: float64(rng.IntN(2)) * rng.Float64() * 10, TransmitMA: rng.Float64(), ReceiveMA: 5.3, SleepMA: rng.Float64() / 1e6, BatteryMAH: float64(rng.IntN(20000))}
 		p.Descriptor, _ = fleet.ParseDescriptorTemplate([]string{"", "version-be", "00000000", "size-le"}[rng.IntN(4)])
 		s.kinds.objects[p.Triplet()] = p
 		g := fleet.MulticastGroup{DevEUI: lorawan.EUI64{byte(rng.Uint32()), 9, byte(i)}, Tag: randomText(rng, false), Name: randomText(rng, false),

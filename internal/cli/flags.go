@@ -92,6 +92,15 @@ type decoderFlags struct {
 	MaxLost          *uint16 `json:"max_lost,omitempty" placeholder:"N" help:"Most lost fragments that it can make up for; 0: unlimited."`
 }
 
+// powerFlags are what the radio of a device draws.
+type powerFlags struct {
+	Volts      *float64 `json:"volts,omitempty" placeholder:"V" help:"Supply of the radio; 0: 3.3."`
+	TransmitMA *float64 `json:"transmit_ma,omitempty" name:"transmit" placeholder:"MA" help:"Current while it transmits; 0: 25.5."`
+	ReceiveMA  *float64 `json:"receive_ma,omitempty" name:"receive" placeholder:"MA" help:"Current while it receives; 0: 5.3."`
+	SleepMA    *float64 `json:"sleep_ma,omitempty" name:"sleep" placeholder:"MA" help:"Current while it sleeps; 0: 0.0012."`
+	BatteryMAH *float64 `json:"battery_mah,omitempty" name:"battery" placeholder:"MAH" help:"Capacity of the battery; 0: not known."`
+}
+
 // policyFlags tune a campaign.
 type policyFlags struct {
 	Setup                  *string  `json:"setup,omitempty" placeholder:"MODE" help:"pipelined (a device moves on as soon as it has answered) or sequential (stage by stage)."`

@@ -203,7 +203,7 @@ type Profile struct {
 func (*Profile) noun() *noun {
 	return &noun{path: "device-profiles", fields: "archived, created_at, hw_revision, id, mcu_type, module_id, name, producer_id, updated_at",
 		columns: columns{"id", "name", "producer_id", "module_id", "hw_revision", "default_uplink_period_s", "library"},
-		wide:    append(columns{"hw_version", "mcu_type", "time_tolerance_s", "packages", "ports", "decoder", "status_style", "firmware_dialect", "max_groups", "descriptor", "smart_delta_key_id"}, stamps...)}
+		wide:    append(columns{"hw_version", "mcu_type", "time_tolerance_s", "packages", "ports", "decoder", "power", "status_style", "firmware_dialect", "max_groups", "descriptor", "smart_delta_key_id"}, stamps...)}
 }
 
 type profileFields struct {
@@ -228,6 +228,7 @@ type profileFields struct {
 	Versions packageFlags `json:"packages,omitzero" embed:"" group:"Package versions:"`
 	Ports    portFlags    `json:"ports,omitzero" embed:"" prefix:"port-" group:"FPorts:"`
 	Decoder  decoderFlags `json:"decoder,omitzero" embed:"" prefix:"decoder-" group:"Limits of the fragmentation decoder:"`
+	Power    powerFlags   `json:"power,omitzero" embed:"" prefix:"power-" group:"What the radio draws, for predictions:"`
 }
 
 // Key is "key".

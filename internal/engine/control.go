@@ -8,6 +8,7 @@ import (
 
 	"github.com/starling-fuota/starling/campaign"
 	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/internal/planning"
 	"github.com/starling-fuota/starling/internal/service"
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/lorawan"
@@ -79,7 +80,11 @@ func (e *Engine) serveRequests(ctx context.Context) bool {
 
 // start plans, stores and starts a campaign. Until CreateRun nothing has changed anywhere.
 func (e *Engine) start(ctx context.Context, campaignID string, audit []store.AuditEntry) error {
-	req, err := e.planRequest(ctx, campaignID)
+	c, err := e.store.Campaigns().Find(ctx, campaignID)
+	if err != nil {
+		return fmt.Errorf("campaign %s: %w", campaignID, err)
+	}
+	req, err := planning.Request(ctx, e.store, c, e.busy)
 	if err != nil {
 		return err
 	}
@@ -99,11 +104,11 @@ func (e *Engine) start(ctx context.Context, campaignID string, audit []store.Aud
 			return fmt.Errorf("%w: multicast group %s is in use by campaign %s: wait for its end, or use another group", campaign.ErrBlocked, planned.Spec.Groups[i].DevEUI, other.id)
 		}
 	}
-	c, err := campaign.New(planned.Spec, planned.Material)
+	machine, err := campaign.New(planned.Spec, planned.Material)
 	if err != nil {
 		return err
 	}
-	stored, err := newRun(c)
+	stored, err := newRun(machine)
 	if err != nil {
 		return err
 	}
@@ -112,7 +117,7 @@ func (e *Engine) start(ctx context.Context, campaignID string, audit []store.Aud
 	if err := e.ensureGroups(ctx, &planned.Spec); err != nil {
 		return fmt.Errorf("%w: %w", campaign.ErrBlocked, err)
 	}
-	r := &run{id: campaignID, c: c, epoch: stored.Epoch}
+	r := &run{id: campaignID, c: machine, epoch: stored.Epoch}
 	if err := e.store.CreateRun(ctx, stored); err != nil {
 		return fmt.Errorf("campaign %s: %w", campaignID, err)
 	}
@@ -127,6 +132,14 @@ func (e *Engine) start(ctx context.Context, campaignID string, audit []store.Aud
 		return err
 	}
 	return e.commit(ctx, r)
+}
+
+// busy names the running campaign that has a device.
+func (e *Engine) busy(dev lorawan.EUI64) string {
+	if r := e.byDevice[dev]; r != nil {
+		return r.id
+	}
+	return ""
 }
 
 // newRun is the stored form of a campaign that has not been started.
@@ -151,118 +164,4 @@ func newRun(c *campaign.Campaign) (store.Run, error) {
 		}
 	}
 	return run, nil
-}
-
-// planRequest reads everything that a campaign names.
-func (e *Engine) planRequest(ctx context.Context, campaignID string) (campaign.Request, error) {
-	req := campaign.Request{Profiles: map[string]fleet.DeviceProfile{}, Busy: map[lorawan.EUI64]string{}}
-	var err error
-	if req.Campaign, err = e.store.Campaigns().Find(ctx, campaignID); err != nil {
-		return req, fmt.Errorf("campaign %s: %w", campaignID, err)
-	}
-	if req.Campaign.FileID != "" {
-		file, err := e.store.Files().Find(ctx, req.Campaign.FileID)
-		if err != nil {
-			return req, fmt.Errorf("file %s: %w", req.Campaign.FileID, err)
-		}
-		req.File = &file
-		if file.SHA256 != "" {
-			if req.Payload, err = e.payload(ctx, file.SHA256); err != nil {
-				return req, err
-			}
-		}
-	}
-	own := e.store.Within(req.Campaign.SubscriberID) // a filter must not find the devices of others
-	if req.Devices, err = devicesOf(ctx, own, req.Campaign.DeviceSets); err != nil {
-		return req, err
-	}
-	if req.Groups, err = groupsOf(ctx, own, req.Campaign.Regions); err != nil {
-		return req, err
-	}
-	for _, d := range req.Devices {
-		if r := e.byDevice[d.DevEUI]; r != nil {
-			req.Busy[d.DevEUI] = r.id
-		}
-		if _, ok := req.Profiles[d.ProfileID]; ok || d.ProfileID == "" {
-			continue
-		}
-		if req.Profiles[d.ProfileID], err = own.Profiles().Find(ctx, d.ProfileID); err != nil {
-			return req, fmt.Errorf("device profile %s: %w", d.ProfileID, err)
-		}
-	}
-	req.SessionCnt, err = e.sessionCnts(ctx, req.Devices)
-	return req, err
-}
-
-// devicesOf returns the devices of several sets, each once, ordered by DevEUI. Who matches a filter
-// now takes part: the run keeps its devices, whatever becomes of their tags later.
-func devicesOf(ctx context.Context, o store.Objects, sets []string) ([]fleet.Device, error) {
-	var listed []lorawan.EUI64
-	var devices []fleet.Device
-	for _, id := range sets {
-		set, err := o.DeviceSets().Find(ctx, id)
-		if err != nil {
-			return nil, fmt.Errorf("device set %s: %w", id, err)
-		}
-		listed = append(listed, set.Devices...)
-		if set.Filter == nil {
-			continue
-		}
-		for d, err := range store.All(ctx, o.Devices(), store.QueryOf(*set.Filter)) {
-			if err != nil {
-				return nil, fmt.Errorf("device set %s: %w", id, err)
-			}
-			devices = append(devices, d)
-		}
-	}
-	found, err := o.Devices().FindAll(ctx, distinct(listed))
-	if err != nil {
-		return nil, fmt.Errorf("devices: %w", err)
-	}
-	devices = append(devices, found...)
-	slices.SortStableFunc(devices, func(a, b fleet.Device) int { return a.DevEUI.Compare(b.DevEUI) })
-	return slices.CompactFunc(devices, func(a, b fleet.Device) bool { return a.DevEUI == b.DevEUI }), nil
-}
-
-// groupsOf returns the multicast groups of several regions, each once.
-func groupsOf(ctx context.Context, o store.Objects, regions []string) ([]fleet.MulticastGroup, error) {
-	var euis []lorawan.EUI64
-	for _, id := range regions {
-		region, err := o.Regions().Find(ctx, id)
-		if err != nil {
-			return nil, fmt.Errorf("region %s: %w", id, err)
-		}
-		euis = append(euis, region.Groups...)
-	}
-	groups, err := o.Groups().FindAll(ctx, distinct(euis))
-	if err != nil {
-		return nil, fmt.Errorf("multicast groups: %w", err)
-	}
-	return groups, nil
-}
-
-func distinct(euis []lorawan.EUI64) []lorawan.EUI64 {
-	slices.SortFunc(euis, lorawan.EUI64.Compare)
-	return slices.Compact(euis)
-}
-
-// sessionCnts returns the function by which a plan finds the next SessionCnt of a device.
-func (e *Engine) sessionCnts(ctx context.Context, devices []fleet.Device) (func(lorawan.EUI64, uint8) uint16, error) {
-	euis := make([]lorawan.EUI64, len(devices))
-	for i, d := range devices {
-		euis[i] = d.DevEUI
-	}
-	used, err := e.store.SessionCnts(ctx, euis)
-	if err != nil {
-		return nil, fmt.Errorf("session counters: %w", err)
-	}
-	type slot struct {
-		dev   lorawan.EUI64
-		index uint8
-	}
-	next := make(map[slot]uint16, len(used))
-	for _, u := range used {
-		next[slot{u.DevEUI, u.FragIndex}] = u.Cnt + 1
-	}
-	return func(dev lorawan.EUI64, index uint8) uint16 { return next[slot{dev, index}] }, nil
 }

@@ -3,14 +3,13 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/starling-fuota/starling/campaign"
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/network"
+	"github.com/starling-fuota/starling/internal/planning"
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/lorawan"
 	"github.com/starling-fuota/starling/lorawan/multicast"
@@ -182,26 +181,9 @@ func (e *Engine) material(ctx context.Context, spec *campaign.Spec) (campaign.Ma
 		if l.Payload == "" || m.Payloads[l.Payload] != nil {
 			continue
 		}
-		if m.Payloads[l.Payload], err = e.payload(ctx, l.Payload); err != nil {
+		if m.Payloads[l.Payload], err = planning.Payload(ctx, e.store, l.Payload); err != nil {
 			return m, err
 		}
 	}
 	return m, nil
-}
-
-// maxPayload is what the largest block could hold: 2^14 fragments of 255 bytes.
-const maxPayload = 16383 * 255
-
-// payload reads the bytes of a file.
-func (e *Engine) payload(ctx context.Context, sha256 string) (_ []byte, err error) {
-	content, err := e.store.OpenContent(ctx, sha256)
-	if err != nil {
-		return nil, fmt.Errorf("payload %.12s: %w", sha256, err)
-	}
-	defer func() { err = errors.Join(err, content.Close()) }()
-	b, err := io.ReadAll(io.LimitReader(content, maxPayload+1))
-	if err != nil {
-		return nil, fmt.Errorf("payload %.12s: %w", sha256, err)
-	}
-	return b, nil
 }
