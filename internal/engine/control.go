@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -45,7 +46,10 @@ func (e *Engine) Order(ctx context.Context, campaignID string, in campaign.Input
 		receipt = out.Receipt
 		return receipt.Err()
 	})
-	return receipt, err
+	if e.tenure.alone() || !errors.Is(err, ErrNotRunning) && !errors.Is(err, store.ErrFenced) {
+		return receipt, err
+	}
+	return e.pass(ctx, campaignID, in, audit) // another process may run it
 }
 
 // ask has the engine's goroutine do something and waits for it.
@@ -78,8 +82,27 @@ func (e *Engine) serveRequests(ctx context.Context) bool {
 	}
 }
 
+// maxPlans is how often a start is planned while other processes start campaigns too.
+const maxPlans = 5
+
 // start plans, stores and starts a campaign. Until CreateRun nothing has changed anywhere.
-func (e *Engine) start(ctx context.Context, campaignID string, audit []store.AuditEntry) error {
+func (e *Engine) start(ctx context.Context, campaignID string, audit []store.AuditEntry) (err error) {
+	for range maxPlans {
+		if !e.tenure.alone() {
+			e.findOthers(ctx)
+		}
+		if err = e.startBeside(ctx, campaignID, audit); !errors.Is(err, store.ErrStale) {
+			return err
+		}
+	}
+	return err
+}
+
+// startBeside starts a campaign, or returns store.ErrStale if one was started that it does not know of.
+func (e *Engine) startBeside(ctx context.Context, campaignID string, audit []store.AuditEntry) error {
+	if !e.tenure.maySend() {
+		return ErrNoLease
+	}
 	c, err := e.store.Campaigns().Find(ctx, campaignID)
 	if err != nil {
 		return fmt.Errorf("campaign %s: %w", campaignID, err)
@@ -100,8 +123,13 @@ func (e *Engine) start(ctx context.Context, campaignID string, audit []store.Aud
 		return err
 	}
 	for i := range planned.Spec.Groups {
-		if other := e.byGroup[planned.Spec.Groups[i].DevEUI]; other != nil {
-			return fmt.Errorf("%w: multicast group %s is in use by campaign %s: wait for its end, or use another group", campaign.ErrBlocked, planned.Spec.Groups[i].DevEUI, other.id)
+		group := planned.Spec.Groups[i].DevEUI
+		other := e.others.byGroup[group]
+		if own := e.byGroup[group]; own != nil {
+			other = own.id
+		}
+		if other != "" {
+			return fmt.Errorf("%w: multicast group %s is in use by campaign %s: wait for its end, or use another group", campaign.ErrBlocked, group, other)
 		}
 	}
 	machine, err := campaign.New(planned.Spec, planned.Material)
@@ -112,7 +140,10 @@ func (e *Engine) start(ctx context.Context, campaignID string, audit []store.Aud
 	if err != nil {
 		return err
 	}
-	stored.Started, stored.Audit = e.source.Now(), audit
+	stored.Started, stored.Audit, stored.Epoch, stored.Owner = e.source.Now(), audit, 1, e.tenure.owner()
+	if !e.tenure.alone() {
+		stored.Beside = e.others.campaigns()
+	}
 	// Before the run is stored: a network that cannot have the groups leaves nothing behind.
 	if err := e.ensureGroups(ctx, &planned.Spec); err != nil {
 		return fmt.Errorf("%w: %w", campaign.ErrBlocked, err)
@@ -139,7 +170,7 @@ func (e *Engine) busy(dev lorawan.EUI64) string {
 	if r := e.byDevice[dev]; r != nil {
 		return r.id
 	}
-	return ""
+	return e.others.byDevice[dev]
 }
 
 // newRun is the stored form of a campaign that has not been started.

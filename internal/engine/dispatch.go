@@ -26,7 +26,7 @@ func (e *Engine) settle(ctx context.Context) {
 		again = false
 		for _, r := range slices.Clone(e.runs) {
 			refused, err := e.settleRun(ctx, r, idle)
-			if err != nil {
+			if err != nil && !errors.Is(err, store.ErrFenced) { // which was said
 				e.log.Error("campaign is loaded again", "campaign", r.id, "err", err)
 			}
 			again = again || refused
@@ -59,7 +59,10 @@ func (e *Engine) mark(ctx context.Context, r *run) error {
 	if len(r.marks) == 0 || r.lost {
 		return nil
 	}
-	if err := e.store.MarkSent(ctx, r.id, r.marks...); err != nil {
+	if err := e.store.MarkSent(ctx, r.id, r.epoch, r.marks...); err != nil {
+		if e.fenced(r, err) {
+			return fmt.Errorf("mark %d frames as sent: %w", len(r.marks), err)
+		}
 		// They would go out twice after a reload, which every receiver can take.
 		r.lost, r.retryAt = true, e.source.Now().Add(retryDelay)
 		return fmt.Errorf("mark %d frames as sent: %w", len(r.marks), err)
@@ -72,7 +75,7 @@ func (e *Engine) mark(ctx context.Context, r *run) error {
 // frame has gone out is stored with the next commit: a crash before it sends it twice.
 func (e *Engine) sendAll(ctx context.Context, r *run) (refused bool) {
 	r.retryAt = time.Time{}
-	for len(r.outbox) > 0 {
+	for len(r.outbox) > 0 && e.tenure.maySend() { // else the next renewal wakes the engine
 		o := r.outbox[0]
 		mark, err := e.send(ctx, o)
 		switch {

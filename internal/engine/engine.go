@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/starling-fuota/starling/campaign"
@@ -26,6 +28,7 @@ type Engine struct {
 	source  network.Source
 	log     *slog.Logger
 
+	tenure   *tenure
 	requests chan request
 	done     chan struct{} // closed when Run has ended
 
@@ -35,6 +38,10 @@ type Engine struct {
 	byGroup   map[lorawan.EUI64]*run
 	traits    map[lorawan.EUI64]knownDevice // of devices outside campaigns, as far as needed
 	polled    map[lorawan.EUI64]time.Time   // when devices outside campaigns were asked for their version
+	others    others                        // what other processes run
+	unloaded  []store.ActiveRun             // own, not loaded yet
+	unsent    []store.Letter                // for other processes, not posted yet
+	unsentAt  time.Time                     // when to post them again; zero: at once
 	more      bool                          // further events of the same round are at hand
 	publisher func(Progress)
 	meter     Meter
@@ -71,6 +78,8 @@ type Config struct {
 	// engine's goroutine: it must be quick. Nil: nobody watches.
 	Publish func(Progress)
 	Meter   Meter // nil: nobody counts
+	// Lease is how this process shares the campaigns of the store. Nil: it is the only one that runs any.
+	Lease *Lease
 }
 
 var _ service.Runner = (*Engine)(nil)
@@ -85,7 +94,7 @@ func New(cfg Config) *Engine {
 		cfg.Meter = nobody{}
 	}
 	return &Engine{
-		meter: cfg.Meter,
+		meter: cfg.Meter, tenure: newTenure(cfg.Store, cfg.Lease, cfg.Log, cfg.Source.Wake),
 		store: cfg.Store, adapter: cfg.Adapter, source: cfg.Source, log: cfg.Log,
 		requests: make(chan request, 16), done: make(chan struct{}), publisher: publish,
 		byDevice: map[lorawan.EUI64]*run{}, byGroup: map[lorawan.EUI64]*run{}, traits: map[lorawan.EUI64]knownDevice{},
@@ -93,16 +102,27 @@ func New(cfg Config) *Engine {
 	}
 }
 
-// Run loads all running campaigns and drives them until ctx ends. It is called once.
+// Run drives the running campaigns, or its share of them, until ctx ends. It is called once.
 func (e *Engine) Run(ctx context.Context) error {
 	defer close(e.done)
-	if err := e.loadAll(ctx); err != nil {
+	if err := e.tenure.join(ctx); err != nil {
 		return orNil(ctx, err)
 	}
 	defer e.drain(ctx)
+	if e.tenure.alone() {
+		if err := e.loadAll(ctx); err != nil {
+			return orNil(ctx, err)
+		}
+	}
+	keeping, stop := context.WithCancel(ctx)
+	var kept sync.WaitGroup
+	defer kept.Wait()
+	defer stop()
+	kept.Go(func() { e.tenure.keep(keeping) })
 	// The end of ctx ends the wait, not a commit that is under way.
 	work := context.WithoutCancel(ctx)
 	for {
+		e.tend(work)
 		e.reloadLost(work)
 		e.settle(work)
 		if e.serveRequests(work) {
@@ -114,8 +134,11 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 		for i, ev := range events {
 			e.more = i+1 < len(events)
-			e.handle(work, ev)
+			if !e.passOn(ev) {
+				e.handle(work, ev)
+			}
 		}
+		e.post(work)
 		e.fireTimers()
 	}
 }
@@ -132,11 +155,13 @@ func orNil(ctx context.Context, err error) error {
 const drainPatience = 5 * time.Second
 
 // drain stores what has been stepped and sent, so that a restart need not learn or send it
-// again. A crash skips this, which costs some repetitions and nothing else.
+// again, and lets others take over at once. A crash skips this, which costs some repetitions and,
+// with several processes, the time until its lease ends.
 func (e *Engine) drain(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainPatience)
 	defer cancel()
-	for _, r := range e.runs {
+	e.post(ctx)
+	for _, r := range slices.Clone(e.runs) {
 		if err := e.commit(ctx, r); err != nil {
 			e.log.Warn("not stored before the end", "campaign", r.id, "err", err)
 			continue
@@ -144,6 +169,9 @@ func (e *Engine) drain(ctx context.Context) {
 		if err := e.mark(ctx, r); err != nil {
 			e.log.Warn("not marked before the end", "campaign", r.id, "err", err)
 		}
+	}
+	if err := e.store.Leave(ctx, e.tenure.owner()); err != nil {
+		e.log.Warn("others do not know that this server ends", "err", err)
 	}
 }
 
@@ -184,7 +212,7 @@ func (e *Engine) fireTimers() {
 func (e *Engine) nextWake() time.Time {
 	var at time.Time
 	for _, r := range e.runs {
-		due := []time.Time{r.retryAt}
+		due := []time.Time{r.retryAt, e.unsentAt}
 		if !r.lost { // else only the next try to load it is due
 			due = append(due, r.wakeAt)
 			if r.batch.steps > 0 {

@@ -185,11 +185,11 @@ func (g *grave) CommitStep(ctx context.Context, step store.Step) error {
 	return g.Store.CommitStep(ctx, step)
 }
 
-func (g *grave) MarkSent(ctx context.Context, campaignID string, sent ...store.Sent) error {
+func (g *grave) MarkSent(ctx context.Context, campaignID string, epoch int64, sent ...store.Sent) error {
 	if g.dead.Load() {
 		return errDead
 	}
-	return g.Store.MarkSent(ctx, campaignID, sent...)
+	return g.Store.MarkSent(ctx, campaignID, epoch, sent...)
 }
 
 // run starts an engine over the store, as a process does.

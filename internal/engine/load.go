@@ -15,18 +15,16 @@ import (
 	"github.com/starling-fuota/starling/lorawan/multicast"
 )
 
-// loadAll brings back every campaign that was running, or being cleaned up, when the
-// process ended.
+// loadAll takes every campaign that was running, or being cleaned up, when the last process ended.
 func (e *Engine) loadAll(ctx context.Context) error {
-	stored, err := e.store.LoadRuns(ctx)
+	share, err := e.store.ClaimRuns(ctx, e.tenure.owner())
 	if err != nil {
 		return fmt.Errorf("load running campaigns: %w", err)
 	}
-	for _, s := range stored {
-		if err := e.load(ctx, s); err != nil {
-			return fmt.Errorf("load campaign %s: %w", s.CampaignID, err)
+	for _, r := range share.Claimed {
+		if err := e.takeOver(ctx, r); err != nil {
+			return fmt.Errorf("load campaign %s: %w", r.CampaignID, err)
 		}
-		e.log.Info("campaign goes on", "campaign", s.CampaignID)
 	}
 	return nil
 }
@@ -38,6 +36,12 @@ func (e *Engine) reloadLost(ctx context.Context) {
 			continue
 		}
 		s, err := e.store.LoadRun(ctx, r.id)
+		if err == nil && s.Epoch != r.epoch {
+			err = store.ErrFenced
+		}
+		if e.fenced(r, err) {
+			continue
+		}
 		if err == nil {
 			err = e.load(ctx, s)
 		}

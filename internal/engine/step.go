@@ -187,6 +187,9 @@ func (e *Engine) commit(ctx context.Context, r *run) error {
 		b.rec.Stages = stageRows(progress)
 	}
 	if err := e.store.CommitStep(ctx, b.rec); err != nil {
+		if e.fenced(r, err) {
+			return fmt.Errorf("campaign %s: %w", r.id, err)
+		}
 		// Stored or not, nobody knows: what memory holds must not be acted on. A full disk
 		// does not get better by asking again at once.
 		r.lost, r.retryAt = true, e.source.Now().Add(retryDelay)

@@ -9,6 +9,8 @@
 //	        └─> Secrets    the keys that secrets are sealed under, and their rotation
 //	api     ──> Claims     requests that must not have an effect twice
 //	engine  ──> Runs       running campaigns: CreateRun, CommitStep, outbox, timeline
+//	        ├─> Leases     which process runs which of them
+//	        └─> Inbox      what reached a process that does not
 //
 // What every engine promises:
 //
@@ -28,5 +30,6 @@
 //   - Times keep microseconds and come back in UTC.
 //
 // The store checks no rules beyond uniqueness and revisions, does not know what the
-// state of a running campaign means, and reads no clock.
+// state of a running campaign means, and reads no clock but for leases, which end by the clock of
+// the database because no other is the same for all.
 package store

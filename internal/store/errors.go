@@ -10,7 +10,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrStale    = errors.New("changed meanwhile: read it again and repeat the change")
 	ErrConflict = errors.New("conflicts with what is stored")
-	ErrFenced   = errors.New("the campaign has another owner now: throw the state away and load it again")
+	ErrFenced   = errors.New("the campaign has another owner now: throw the state away")
+	ErrAlone    = errors.New("another process runs campaigns of this database")
 	ErrQuery    = errors.New("cannot be asked like this")
 )
 

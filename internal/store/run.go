@@ -16,16 +16,12 @@ import (
 type Runs interface {
 	// CreateRun stores a new run, makes its campaign RUNNING and records its Audit, in one
 	// transaction. It returns ErrNotFound without the campaign, and ErrConflict if
-	// the campaign is not CONFIGURED or is archived.
+	// the campaign is not CONFIGURED or is archived. It returns ErrStale if there is an active run
+	// that the caller did not know of, see Run.Beside.
 	CreateRun(ctx context.Context, run Run) error
 
 	// LoadRun returns the run of a campaign, ended or not, or ErrNotFound.
 	LoadRun(ctx context.Context, campaignID string) (Run, error)
-
-	// LoadRuns returns the runs that have something left to do, ordered by campaign: those of
-	// RUNNING campaigns, and ended ones that still wait for a time (Step.WakeAt), such as a
-	// stopped campaign that cleans up its devices.
-	LoadRuns(ctx context.Context) ([]Run, error)
 
 	// CommitStep stores everything that follows from one step in one transaction. It
 	// returns ErrNotFound without the run, ErrFenced if the run's epoch is another, and
@@ -40,7 +36,8 @@ type Runs interface {
 
 	// MarkSent takes frames out of the outbox and raises the counters of their
 	// groups past the ones used, in one transaction. Unknown IDs are no error: marking twice is harmless.
-	MarkSent(ctx context.Context, campaignID string, sent ...Sent) error
+	// It returns ErrNotFound without the run, and ErrFenced if the run's epoch is another.
+	MarkSent(ctx context.Context, campaignID string, epoch int64, sent ...Sent) error
 
 	// SessionCnts returns the last used fragmentation session counters of the
 	// given devices, in no particular order; a slot that was never used has no entry.
@@ -72,10 +69,14 @@ type Run struct {
 	Spec       []byte    // written once
 	Header     []byte    // replaced by every step
 	Epoch      int64     // fencing: steps of another epoch are refused
-	Devices    map[lorawan.EUI64][]byte
-	Groups     map[lorawan.EUI64][]byte
-	WakeAt     time.Time    // of the last step
-	Audit      []AuditEntry // whose order it was; written by CreateRun, not returned
+	Owner      string    // ID of the replica that runs it; "": none yet. Not returned
+	// Beside names the campaigns of the active runs that were known when this one was planned: devices and groups
+	// of theirs are not its own. Nil: it does not matter. Not returned.
+	Beside  []string
+	Devices map[lorawan.EUI64][]byte
+	Groups  map[lorawan.EUI64][]byte
+	WakeAt  time.Time    // of the last step
+	Audit   []AuditEntry // whose order it was; written by CreateRun, not returned
 }
 
 // Step is what one step of a campaign changes. Rows that are not named stay as they are.
@@ -100,6 +101,8 @@ type Step struct {
 	Firmware     []FirmwareSeen  // older sightings than the stored one are ignored
 	WakeAt       time.Time       // zero: no timer
 	Audit        []AuditEntry    // of orders of people in this step, as Objects.Record
+	Inbox        []int64         // Seq of the letters that the step took account of: they go with it
+	Replies      []Letter        // to letters that the step took account of, by their Seq: see Inbox.Reply
 }
 
 // Row is one device or group of a run: the engine's state, and what people see of it.

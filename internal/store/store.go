@@ -15,6 +15,8 @@ type Store interface {
 	Objects
 	Contents
 	Runs
+	Leases
+	Inbox
 	Audits
 	Histories
 	Usages

@@ -28,6 +28,16 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
+// sessionDefaults are settings of PostgreSQL that dsn can change. A process that is stopped, or cut off, in the middle of
+// a transaction would hold its locks, and with them its campaign, until PostgreSQL notices: so it has to notice.
+var sessionDefaults = map[string]string{
+	"application_name":                    "starling",
+	"idle_in_transaction_session_timeout": "10s",
+	"tcp_keepalives_idle":                 "10", // s; without effect on a local socket
+	"tcp_keepalives_interval":             "3",
+	"tcp_keepalives_count":                "3",
+}
+
 // Open connects to the database that dsn names, as a URL ("postgres://user@host/name") or
 // as "key=value" pairs, and brings its schema up to date; replicas that start together do that
 // one after the other. Secrets in it are sealed under data keys that kek wraps, which all replicas share; those of
@@ -42,8 +52,10 @@ func Open(ctx context.Context, dsn string, kek secret.KEK) (_ *Store, err error)
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err) // pgx leaves the password out
 	}
-	if config.ConnConfig.RuntimeParams["application_name"] == "" {
-		config.ConnConfig.RuntimeParams["application_name"] = "starling"
+	for name, value := range sessionDefaults {
+		if config.ConnConfig.RuntimeParams[name] == "" {
+			config.ConnConfig.RuntimeParams[name] = value
+		}
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
@@ -67,6 +79,7 @@ func Open(ctx context.Context, dsn string, kek secret.KEK) (_ *Store, err error)
 		Write: func(ctx context.Context, f func(relational.Querier) error) error {
 			return s.transact(ctx, func(t *transaction) error { return f(queries{on: t.Tx, in: t}) })
 		},
+		Once: func(_ context.Context, f func(relational.Querier) error) error { return f(queries{on: pool}) },
 	}
 	if err := s.SealClear(ctx); err != nil {
 		return nil, err

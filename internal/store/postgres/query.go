@@ -13,6 +13,7 @@ import (
 )
 
 var dialect = relational.Dialect{Max: "GREATEST", Position: "strpos", In: in, Taken: taken,
+	Clock: "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint", SkipLocked: " FOR UPDATE SKIP LOCKED", Notify: "NOTIFY " + shared,
 	WritesDataKeys: "LOCK TABLE data_key IN ROW EXCLUSIVE MODE", AwaitsDataKeys: "LOCK TABLE data_key IN SHARE MODE"}
 
 // in compares with an array, so that the statement is the same for any number of values.

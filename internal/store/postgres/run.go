@@ -49,17 +49,11 @@ func (s *Store) CommitStep(ctx context.Context, step store.Step) error {
 func commitStep(ctx context.Context, tx pgx.Tx, step store.Step) error {
 	// The lock on the row of the run makes steps of one campaign follow one another, and
 	// the epoch read under it is the one that holds until the commit.
-	var epoch, seq int64
-	err := tx.QueryRow(ctx, `UPDATE run SET header = $2, wake_at = $3, version = version + 1, last_seq = last_seq + $4
+	var seq int64
+	if err := fenced(tx.QueryRow(ctx, `UPDATE run SET header = $2, wake_at = $3, version = version + 1, last_seq = last_seq + $4
 		WHERE campaign_id = $1 RETURNING epoch, last_seq`,
-		step.CampaignID, relational.Blob(step.Header), relational.At(step.WakeAt), int64(len(step.Timeline))).Scan(&epoch, &seq)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return store.ErrNotFound
-	case err != nil:
+		step.CampaignID, relational.Blob(step.Header), relational.At(step.WakeAt), int64(len(step.Timeline))), step.Epoch, &seq); err != nil {
 		return err
-	case epoch != step.Epoch:
-		return fmt.Errorf("step of epoch %d, run of epoch %d: %w", step.Epoch, epoch, store.ErrFenced)
 	}
 	status, err := step.Status.MarshalText()
 	if err != nil {
@@ -84,6 +78,15 @@ func commitStep(ctx context.Context, tx pgx.Tx, step store.Step) error {
 		return err
 	}
 	queueSent(b, step.CampaignID, step.Sent)
+	if len(step.Inbox) > 0 {
+		b.Queue("DELETE FROM inbox WHERE seq = ANY($1::bigint[])", step.Inbox)
+	}
+	for _, reply := range step.Replies { // a few at most: people gave orders
+		b.Queue("UPDATE inbox SET body = $2, replied = "+dialect.Clock+" WHERE seq = $1", reply.Seq, relational.Blob(reply.Body))
+	}
+	if step.Status.Ended() && step.WakeAt.IsZero() { // nobody will read what else there is
+		b.Queue("DELETE FROM inbox WHERE campaign_id = $1 AND replied = 0", step.CampaignID)
+	}
 	queueOutbox(b, step.CampaignID, step.Outbox)
 	queueTimeline(b, step.CampaignID, seq-int64(len(step.Timeline)), step.Timeline)
 	err = tx.SendBatch(ctx, b).Close()
@@ -93,12 +96,31 @@ func commitStep(ctx context.Context, tx pgx.Tx, step store.Step) error {
 	return err
 }
 
+// fenced reads the epoch of a run, and what follows it in the row, and compares it with that of who writes.
+func fenced(row pgx.Row, mine int64, rest ...any) error {
+	var epoch int64
+	err := row.Scan(append([]any{&epoch}, rest...)...)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return store.ErrNotFound
+	case err != nil:
+		return err
+	case epoch != mine:
+		return fmt.Errorf("written in epoch %d, run of epoch %d: %w", mine, epoch, store.ErrFenced)
+	}
+	return nil
+}
+
 // MarkSent takes frames out of the outbox and raises the counters of their groups.
-func (s *Store) MarkSent(ctx context.Context, campaignID string, sent ...store.Sent) error {
+func (s *Store) MarkSent(ctx context.Context, campaignID string, epoch int64, sent ...store.Sent) error {
 	if len(sent) == 0 {
 		return nil
 	}
 	return relational.AboutRun(campaignID, s.transact(ctx, func(t *transaction) error {
+		// Locked, so that the epoch holds until the commit.
+		if err := fenced(t.QueryRow(ctx, "SELECT epoch FROM run WHERE campaign_id = $1 FOR UPDATE", campaignID), epoch); err != nil {
+			return err
+		}
 		b := &pgx.Batch{}
 		queueSent(b, campaignID, sent)
 		return t.SendBatch(ctx, b).Close()

@@ -44,7 +44,7 @@ func (s *Store) Tx(ctx context.Context, f func(store.Objects) error) error {
 	return s.transact(ctx, func(t *transaction) error {
 		q := queries{on: t.Tx, in: t, guarded: true}
 		here := func(_ context.Context, g func(relational.Querier) error) error { return g(q) }
-		return f(relational.DB{Dialect: dialect, Reader: q, View: here, Write: here, Vault: s.Vault})
+		return f(relational.DB{Dialect: dialect, Reader: q, View: here, Write: here, Once: here, Vault: s.Vault})
 	})
 }
 

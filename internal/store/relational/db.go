@@ -39,6 +39,10 @@ type Dialect struct {
 	// for all that have said so. Empty where transactions follow one another anyway.
 	WritesDataKeys, AwaitsDataKeys string
 
+	Clock      string // expression: the time of the database, in microseconds since 1970
+	SkipLocked string // clause that leaves out rows that somebody else has locked; empty where nobody can
+	Notify     string // statement that wakes other processes when it is committed; empty where there are none
+
 	// In returns the condition that a column has one of the values, and its parameters.
 	In func(column string, values []any) (string, []any)
 
@@ -53,6 +57,7 @@ type DB struct {
 	Reader Querier
 	View   func(ctx context.Context, f func(Querier) error) error // runs f on one unchanging view
 	Write  func(ctx context.Context, f func(Querier) error) error // runs f in a transaction, again if need be
+	Once   func(ctx context.Context, f func(Querier) error) error // runs f, which writes with a single statement
 	Vault  *Vault
 
 	subscriber string // whose objects are seen; "": everybody's

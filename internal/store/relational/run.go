@@ -25,6 +25,11 @@ func (d DB) Start(ctx context.Context, q Querier, run store.Run) error {
 	case state != fleet.Configured:
 		return fmt.Errorf("is %s: %w", state, store.ErrConflict)
 	}
+	if run.Beside != nil {
+		if err := unexpected(ctx, q, run.Beside); err != nil {
+			return err
+		}
+	}
 	n, err := q.Exec(ctx, fmt.Sprintf(`UPDATE campaign SET status = ?, started = ?, updated_at = %s(updated_at, ?), revision = revision + 1
 		WHERE id = ? AND status = ?`, d.Max), fleet.Running.String(), At(run.Started), At(run.Started), run.CampaignID, state.String())
 	if err == nil && n == 0 {
@@ -33,12 +38,14 @@ func (d DB) Start(ctx context.Context, q Querier, run store.Run) error {
 	if err != nil {
 		return err
 	}
-	_, err = q.Exec(ctx, "INSERT INTO run (campaign_id, header, epoch, version, last_seq, wake_at) VALUES (?, ?, ?, 0, 0, ?)",
-		run.CampaignID, Blob(run.Header), run.Epoch, At(run.WakeAt))
-	if err != nil {
+	if _, err = q.Exec(ctx, "INSERT INTO run (campaign_id, header, epoch, version, last_seq, wake_at, owner) VALUES (?, ?, ?, 0, 0, ?, ?)",
+		run.CampaignID, Blob(run.Header), run.Epoch, At(run.WakeAt), run.Owner); err != nil {
 		return err
 	}
 	if _, err = q.Exec(ctx, "INSERT INTO run_spec (campaign_id, spec) VALUES (?, ?)", run.CampaignID, Blob(run.Spec)); err != nil {
+		return err
+	}
+	if err := d.announce(ctx, q); err != nil {
 		return err
 	}
 	return Record(ctx, q, run.Audit)
@@ -60,32 +67,6 @@ func (d DB) LoadRun(ctx context.Context, campaignID string) (run store.Run, err 
 		return err
 	})
 	return run, AboutRun(campaignID, err)
-}
-
-// LoadRuns returns the runs with something left to do as of one instant.
-func (d DB) LoadRuns(ctx context.Context) ([]store.Run, error) {
-	var runs []store.Run
-	err := d.View(ctx, func(q Querier) error {
-		var ids []string
-		err := each(ctx, q, func(scan func(...any) error) error {
-			var id string
-			err := scan(&id)
-			ids = append(ids, id)
-			return err
-		}, `SELECT campaign_id FROM run JOIN campaign ON campaign.id = run.campaign_id WHERE status = ? OR wake_at <> 0 ORDER BY campaign_id`, fleet.Running.String())
-		if err != nil {
-			return err
-		}
-		for _, id := range ids {
-			run, err := loadRun(ctx, q, id)
-			if err != nil {
-				return AboutRun(id, err)
-			}
-			runs = append(runs, run)
-		}
-		return nil
-	})
-	return runs, err
 }
 
 func loadRun(ctx context.Context, q Querier, campaignID string) (store.Run, error) {

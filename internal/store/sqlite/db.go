@@ -12,7 +12,8 @@ import (
 	"github.com/starling-fuota/starling/internal/store/relational"
 )
 
-var dialect = relational.Dialect{Max: "MAX", Position: "instr", In: in, Taken: taken}
+var dialect = relational.Dialect{Max: "MAX", Position: "instr", In: in, Taken: taken,
+	Clock: "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"}
 
 // database returns what the engines have in common, over the whole file.
 func (s *Store) database() relational.DB {
@@ -21,16 +22,18 @@ func (s *Store) database() relational.DB {
 		View: func(ctx context.Context, f func(relational.Querier) error) error {
 			return s.snapshot(ctx, func(q querier) error { return f(queries{querier: q}) })
 		},
-		Write: func(ctx context.Context, f func(relational.Querier) error) error {
-			return s.transact(ctx, func(q queries) error { return f(q) })
-		},
+		Write: s.write, Once: s.write,
 	}
+}
+
+func (s *Store) write(ctx context.Context, f func(relational.Querier) error) error {
+	return s.transact(ctx, func(q queries) error { return f(q) })
 }
 
 // inside returns the same over one transaction, which is a view already.
 func (s *Store) inside(q queries) relational.DB {
 	here := func(_ context.Context, f func(relational.Querier) error) error { return f(q) }
-	return relational.DB{Dialect: dialect, Reader: q, View: here, Write: here, Vault: s.vault}
+	return relational.DB{Dialect: dialect, Reader: q, View: here, Write: here, Once: here, Vault: s.vault}
 }
 
 func in(column string, values []any) (string, []any) {

@@ -43,17 +43,11 @@ func (s *Store) CommitStep(ctx context.Context, step store.Step) error {
 }
 
 func commitStep(ctx context.Context, q querier, step store.Step) error {
-	var epoch, seq int64
-	err := q.QueryRowContext(ctx, `UPDATE run SET header = ?, wake_at = ?, version = version + 1, last_seq = last_seq + ?
+	var seq int64
+	if err := fenced(q.QueryRowContext(ctx, `UPDATE run SET header = ?, wake_at = ?, version = version + 1, last_seq = last_seq + ?
 		WHERE campaign_id = ? RETURNING epoch, last_seq`,
-		relational.Blob(step.Header), relational.At(step.WakeAt), len(step.Timeline), step.CampaignID).Scan(&epoch, &seq)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return store.ErrNotFound
-	case err != nil:
+		relational.Blob(step.Header), relational.At(step.WakeAt), len(step.Timeline), step.CampaignID), step.Epoch, &seq); err != nil {
 		return err
-	case epoch != step.Epoch:
-		return fmt.Errorf("step of epoch %d, run of epoch %d: %w", step.Epoch, epoch, store.ErrFenced)
 	}
 	seq -= int64(len(step.Timeline))
 
@@ -100,6 +94,18 @@ func commitStep(ctx context.Context, q querier, step store.Step) error {
 	if err := markSent(ctx, q, step.CampaignID, step.Sent); err != nil {
 		return err
 	}
+	if err := execAll(ctx, q, "DELETE FROM inbox WHERE seq = ?", step.Inbox, func(seq int64) []any { return []any{seq} }); err != nil {
+		return err
+	}
+	if err := execAll(ctx, q, "UPDATE inbox SET body = ?, replied = "+dialect.Clock+" WHERE seq = ?", step.Replies,
+		func(reply store.Letter) []any { return []any{relational.Blob(reply.Body), reply.Seq} }); err != nil {
+		return err
+	}
+	if step.Status.Ended() && step.WakeAt.IsZero() { // nobody will read what else there is
+		if _, err := q.ExecContext(ctx, "DELETE FROM inbox WHERE campaign_id = ? AND replied = 0", step.CampaignID); err != nil {
+			return err
+		}
+	}
 	if err := execAll(ctx, q, `INSERT INTO outbox (campaign_id, id, dev_eui, mc_group, f_port, payload, flush) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		step.Outbox, func(o store.Outgoing) []any {
 			return []any{step.CampaignID, o.ID, relational.ID(o.DevEUI), relational.ID(o.Group), o.FPort, relational.Blob(o.Payload), o.Flush}
@@ -116,6 +122,21 @@ func commitStep(ctx context.Context, q querier, step store.Step) error {
 		})
 }
 
+// fenced reads the epoch of a run, and what follows it in the row, and compares it with that of who writes.
+func fenced(row *sql.Row, mine int64, rest ...any) error {
+	var epoch int64
+	err := row.Scan(append([]any{&epoch}, rest...)...)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return store.ErrNotFound
+	case err != nil:
+		return err
+	case epoch != mine:
+		return fmt.Errorf("written in epoch %d, run of epoch %d: %w", mine, epoch, store.ErrFenced)
+	}
+	return nil
+}
+
 // raiseFCnt sets the next counter of a group, unless it is higher already.
 func raiseFCnt(ctx context.Context, q querier, group lorawan.EUI64, next int64) error {
 	// The counter has 32 bits and no way back: it stays at the end rather than wrap.
@@ -124,11 +145,16 @@ func raiseFCnt(ctx context.Context, q querier, group lorawan.EUI64, next int64) 
 }
 
 // MarkSent takes frames out of the outbox and raises the counters of their groups.
-func (s *Store) MarkSent(ctx context.Context, campaignID string, sent ...store.Sent) error {
+func (s *Store) MarkSent(ctx context.Context, campaignID string, epoch int64, sent ...store.Sent) error {
 	if len(sent) == 0 {
 		return nil
 	}
-	return relational.AboutRun(campaignID, s.transact(ctx, func(q queries) error { return markSent(ctx, q, campaignID, sent) }))
+	return relational.AboutRun(campaignID, s.transact(ctx, func(q queries) error {
+		if err := fenced(q.QueryRowContext(ctx, "SELECT epoch FROM run WHERE campaign_id = ?", campaignID), epoch); err != nil {
+			return err
+		}
+		return markSent(ctx, q, campaignID, sent)
+	}))
 }
 
 func markSent(ctx context.Context, q querier, campaignID string, sent []store.Sent) error {

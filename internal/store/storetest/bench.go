@@ -76,7 +76,7 @@ func benchCommitStep(b *testing.B, s store.Store, devices []lorawan.EUI64) {
 				if err := s.CommitStep(b.Context(), step); err != nil {
 					b.Fatal(err)
 				}
-				if err := s.MarkSent(b.Context(), "c", sent...); err != nil {
+				if err := s.MarkSent(b.Context(), "c", 0, sent...); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -91,12 +91,12 @@ func wholeSnapshots(t *testing.T, open Open) {
 		}
 	})
 	for range 60 {
-		runs, err := s.LoadRuns(ctx)
+		run, err := s.LoadRun(ctx, "c")
 		must(t, err)
-		for _, states := range []map[lorawan.EUI64][]byte{runs[0].Devices, runs[0].Groups} {
+		for _, states := range []map[lorawan.EUI64][]byte{run.Devices, run.Groups} {
 			for e, state := range states {
-				if string(state) != string(runs[0].Header) {
-					t.Fatalf("%s is at step %s, the run at %s", e, state, runs[0].Header)
+				if string(state) != string(run.Header) {
+					t.Fatalf("%s is at step %s, the run at %s", e, state, run.Header)
 				}
 			}
 		}

@@ -59,11 +59,14 @@ func runSurvives(t *testing.T, open Open) {
 	must(t, s.CommitStep(ctx, aStep()))
 
 	s = open(t, place) // without closing it first
-	runs, err := s.LoadRuns(ctx)
+	active, err := s.ActiveRuns(ctx)
 	must(t, err)
-	same(t, "runs", runs, []store.Run{{CampaignID: "c", Started: day, Spec: []byte("spec"), Header: []byte("h1"), Epoch: 3, WakeAt: day.Add(time.Hour),
+	same(t, "active runs", active, []store.ActiveRun{{CampaignID: "c", Epoch: 3}})
+	run, err := s.LoadRun(ctx, "c")
+	must(t, err)
+	same(t, "run", run, store.Run{CampaignID: "c", Started: day, Spec: []byte("spec"), Header: []byte("h1"), Epoch: 3, WakeAt: day.Add(time.Hour),
 		Devices: map[lorawan.EUI64][]byte{devEUI(1, 0): []byte("d0"), devEUI(1, 1): []byte("d1'"), devEUI(1, 2): []byte("d2")},
-		Groups:  map[lorawan.EUI64][]byte{devEUI(2, 1): []byte("g1'")}}})
+		Groups:  map[lorawan.EUI64][]byte{devEUI(2, 1): []byte("g1'")}})
 	pending, err := s.PendingOutbox(ctx, "c")
 	must(t, err)
 	step := aStep()
@@ -88,14 +91,18 @@ func runSurvives(t *testing.T, open Open) {
 	if campaign.Status != fleet.Failed || campaign.StatusReason != "threshold" || !campaign.Ended.Equal(end.Ended) || !campaign.Started.Equal(day) || campaign.Revision != 3 {
 		t.Errorf("ended campaign %+v", campaign)
 	}
-	if runs, err := s.LoadRuns(ctx); err != nil || len(runs) != 0 {
-		t.Errorf("ended runs are loaded: %v, %v", runs, err)
-	}
 	if run, err := s.LoadRun(ctx, "c"); err != nil || string(run.Header) != "end" {
 		t.Errorf("an ended run can be read: %v, %v", run, err)
 	}
 	if pending, err := s.PendingOutbox(ctx, ""); err != nil || len(pending) != 2 {
 		t.Errorf("what is to be sent outlives the campaign: %v, %v", pending, err)
+	}
+	if active, err := s.ActiveRuns(ctx); err != nil || len(active) != 1 {
+		t.Errorf("an ended run with frames to send has nothing left to do: %v, %v", active, err)
+	}
+	must(t, s.MarkSent(ctx, "c", 3, store.Sent{ID: "a"}, store.Sent{ID: "b"}))
+	if active, err := s.ActiveRuns(ctx); err != nil || len(active) != 0 {
+		t.Errorf("an ended run has something left to do: %v, %v", active, err)
 	}
 }
 
@@ -223,11 +230,11 @@ func counters(t *testing.T, open Open) {
 	g.FCntDown = 30
 	must(t, s.Groups().Update(ctx, &g))
 	fcnt(30)
-	must(t, s.MarkSent(ctx, "c", store.Sent{ID: "a", Group: group, FCnt: 29}, store.Sent{ID: "b", Group: group, FCnt: 3}))
+	must(t, s.MarkSent(ctx, "c", 3, store.Sent{ID: "a", Group: group, FCnt: 29}, store.Sent{ID: "b", Group: group, FCnt: 3}))
 	fcnt(30)
-	must(t, s.MarkSent(ctx, "c", store.Sent{ID: "x", Group: group, FCnt: 30}))
+	must(t, s.MarkSent(ctx, "c", 3, store.Sent{ID: "x", Group: group, FCnt: 30}))
 	fcnt(31)
-	must(t, s.MarkSent(ctx, "c", store.Sent{ID: "x", Group: group, FCnt: 1<<32 - 1}))
+	must(t, s.MarkSent(ctx, "c", 3, store.Sent{ID: "x", Group: group, FCnt: 1<<32 - 1}))
 	fcnt(1<<32 - 1) // no wrap
 
 	cnts, err := s.SessionCnts(ctx, []lorawan.EUI64{devEUI(1, 0), devEUI(1, 1)})
@@ -290,10 +297,11 @@ func outbox(t *testing.T, open Open) {
 	must(t, s.CommitStep(ctx, step("z", "a", "m")))
 	must(t, s.CommitStep(ctx, step("b")))
 	expect(s, "zamb")
-	must(t, s.MarkSent(ctx, "c", store.Sent{ID: "a"}, store.Sent{ID: "nobody knows"}))
-	must(t, s.MarkSent(ctx, "c", store.Sent{ID: "a"}))
-	must(t, s.MarkSent(ctx, "c"))
-	must(t, s.MarkSent(ctx, "other", store.Sent{ID: "z"}))
+	must(t, s.MarkSent(ctx, "c", 3, store.Sent{ID: "a"}, store.Sent{ID: "nobody knows"}))
+	must(t, s.MarkSent(ctx, "c", 3, store.Sent{ID: "a"}))
+	must(t, s.MarkSent(ctx, "c", 3))
+	want(t, s.MarkSent(ctx, "other", 3, store.Sent{ID: "z"}), store.ErrNotFound)
+	want(t, s.MarkSent(ctx, "c", 2, store.Sent{ID: "z", Group: devEUI(2, 1), FCnt: 77}), store.ErrFenced)
 	expect(open(t, place), "zmb")
 	want(t, s.CommitStep(ctx, step("z")), store.ErrConflict)
 	must(t, s.CommitStep(ctx, step("a")))
