@@ -41,6 +41,8 @@ type Config struct {
 	Seed          uint64        // of everything random; the DevEUI is mixed in
 
 	Behaviour Behaviour
+
+	Crowd *Crowd // of the simulation that the device is part of; nil: it is on its own
 }
 
 // An Installer makes the image to run from a received block and the image that runs,

@@ -184,7 +184,7 @@ func (d *Device) open(phy []byte) (origin, lorawan.DataFrame, bool) {
 		if !g.defined || g.addr != addr {
 			continue
 		}
-		if frame, err := g.open(phy); err == nil {
+		if frame, err := g.open(phy, d.cfg.Crowd); err == nil {
 			return origin{multicast: true, group: uint8(id)}, frame, true
 		}
 		ours = true // but another group may have the same address and the right key

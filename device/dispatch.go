@@ -47,7 +47,7 @@ func (d *Device) dispatch(at time.Time, id lorawan.PackageID, from origin, paylo
 		d.takeMultiPackage(at, payload)
 		return
 	}
-	cmds, err := d.parse(id, payload)
+	cmds, err := d.parse(id, from, payload)
 	if err != nil && d.cfg.Stack.DropsOnUnknown {
 		return
 	}
@@ -94,8 +94,23 @@ func encode(c lorawan.Command, v lorawan.Version) []byte {
 }
 
 // parse cuts a payload into commands. An error, ErrUnknownCID among them, ends the list.
-func (d *Device) parse(id lorawan.PackageID, payload []byte) (cmds []lorawan.Command, err error) {
+func (d *Device) parse(id lorawan.PackageID, from origin, payload []byte) (cmds []lorawan.Command, err error) {
 	v := d.cfg.Packages.Of(id)
+	if from.multicast && d.cfg.Crowd != nil {
+		cmds, err = d.cfg.Crowd.parse(id, v)
+	} else {
+		cmds, err = parseDownlink(id, v, payload)
+	}
+	for i, c := range cmds {
+		if !d.implements(c) {
+			return cmds[:i], lorawan.ErrUnknownCID
+		}
+	}
+	return cmds, err
+}
+
+// parseDownlink is the codec of a package.
+func parseDownlink(id lorawan.PackageID, v lorawan.Version, payload []byte) (cmds []lorawan.Command, err error) {
 	switch id {
 	case lorawan.ClockSync:
 		cmds, err = clocksync.ParseDownlink(v, payload)
@@ -105,11 +120,6 @@ func (d *Device) parse(id lorawan.PackageID, payload []byte) (cmds []lorawan.Com
 		cmds, err = fragmentation.ParseDownlink(v, payload)
 	case lorawan.FirmwareMgmt:
 		cmds, err = firmware.ParseDownlink(v, payload)
-	}
-	for i, c := range cmds {
-		if !d.implements(c) {
-			return cmds[:i], lorawan.ErrUnknownCID
-		}
 	}
 	return cmds, err
 }

@@ -12,12 +12,18 @@ import (
 // BenchmarkFleet is a campaign's worth of fragments: 200 devices, 600 fragments of 239
 // bytes, each asked for its next wake and whether it hears.
 func BenchmarkFleet(b *testing.B) {
+	b.Run("alone", func(b *testing.B) { benchmarkFleet(b, func() *device.Crowd { return nil }) })
+	b.Run("crowd", func(b *testing.B) { benchmarkFleet(b, device.NewCrowd) })
+}
+
+func benchmarkFleet(b *testing.B, newCrowd func() *device.Crowd) {
 	const devices, nbFrag, fragSize = 200, 600, 239
 	for b.Loop() {
+		crowd := newCrowd()
 		var fleet []*server
 		var x transfer
 		for i := range devices {
-			s := quiet(b, func(c *device.Config) { c.Seed = uint64(i) })
+			s := quiet(b, func(c *device.Config) { c.Seed, c.Crowd = uint64(i), crowd })
 			s.setUpGroup(0)
 			x, _ = s.setUpTransfer(someBlock(nbFrag*fragSize), fragSize, nil)
 			fleet = append(fleet, s)

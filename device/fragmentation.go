@@ -1,9 +1,9 @@
 package device
 
 import (
+	"slices"
 	"time"
 
-	"github.com/starling-fuota/starling/fec"
 	"github.com/starling-fuota/starling/lorawan"
 	"github.com/starling-fuota/starling/lorawan/fragmentation"
 )
@@ -11,7 +11,7 @@ import (
 // fragSession is one session of TS004.
 type fragSession struct {
 	req      fragmentation.FragSessionSetupReq
-	dec      *fec.Decoder
+	dec      decoder
 	started  bool // the first fragment came: SessionCnt is used up
 	complete bool
 	micError bool
@@ -28,7 +28,7 @@ func (d *Device) setUpFragSession(c fragmentation.FragSessionSetupReq) *reply {
 		FragIndexUnsupported: int(c.FragIndex) >= slots(d.cfg.Stack.FragSessions) || d.cfg.Stack.KeepsSession && d.otherSession(c.FragIndex),
 		SessionCntReplay:     d.cfg.Packages.Fragmentation >= lorawan.V2 && int(c.SessionCnt) <= d.lastCnt[c.FragIndex],
 	}
-	dec, err := fec.NewDecoder(d.cfg.Packages.Fragmentation, int(c.NbFrag), int(c.FragSize), d.cfg.Stack.Decoder)
+	dec, err := d.cfg.newDecoder(c)
 	ans.NotEnoughMemory = err != nil || c.BlockSize() <= 0 || d.cfg.Behaviour.RefusesSetup
 	if ans.Refused() {
 		return say(ans)
@@ -86,13 +86,14 @@ func (d *Device) takeFragment(at time.Time, from origin, c fragmentation.DataFra
 // completed is called once per session, when the decoder is done.
 func (d *Device) completed(at time.Time, s *fragSession) {
 	s.complete = true
-	d.block = s.dec.Bytes()[:s.req.BlockSize()]
-	if d.cfg.Behaviour.CorruptsImage {
+	d.block = s.image()
+	if d.cfg.Behaviour.CorruptsImage && d.block != nil {
+		d.block = slices.Clone(d.block) // a crowd's block is not this device's alone
 		d.block[len(d.block)/2] ^= 0xff
 	}
 	if d.cfg.Packages.Fragmentation >= lorawan.V2 {
 		mic := fragmentation.DataBlockMIC(d.blockKey, s.req.SessionCnt, s.req.FragIndex, s.req.Descriptor, d.block)
-		s.micError = mic != s.req.MIC
+		s.micError = d.block == nil || mic != s.req.MIC
 	}
 	if s.req.AckReception {
 		d.announce(at, s, announcements)
@@ -100,8 +101,14 @@ func (d *Device) completed(at time.Time, s *fragSession) {
 	if d.cfg.Stack.LeavesWhenComplete {
 		d.endSessions()
 	}
-	sound := s.dec.Failed() == nil && !s.micError && !d.cfg.Behaviour.CorruptsImage
+	sound := s.dec.Failed() == nil && d.block != nil && !s.micError && !d.cfg.Behaviour.CorruptsImage
 	d.takeImage(at, d.block, s.req, sound)
+}
+
+// image returns the block without its padding, nil if a device in a crowd does not know it.
+func (s *fragSession) image() []byte {
+	b := s.dec.Bytes()
+	return b[:min(s.req.BlockSize(), len(b))]
 }
 
 // announce plans FragDataBlockReceivedReq: after a random part of BlockAckDelay, and

@@ -84,10 +84,10 @@ func (d *Device) install() {
 }
 
 // Image returns the last complete block without its padding, or what there is of the
-// youngest one. It is the device's own memory: do not change it.
+// youngest one, which is nil in a crowd. It is not the caller's memory: do not change it.
 func (d *Device) Image() (block []byte, complete bool) {
 	if s := d.youngest; s != nil && !s.complete {
-		return s.dec.Bytes()[:s.req.BlockSize()], false
+		return s.image(), false
 	}
 	return d.block, d.block != nil
 }

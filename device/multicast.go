@@ -14,7 +14,7 @@ type group struct {
 	defined   bool
 	addr      lorawan.DevAddr
 	key       lorawan.AES128Key // McKey
-	keys      lorawan.Session   // McAddr, McNwkSKey, McAppSKey
+	keys      *lorawan.Session  // McAddr, McNwkSKey, McAppSKey; not to be changed
 	next, max uint32
 
 	session mcSession
@@ -22,10 +22,14 @@ type group struct {
 
 var errFCntRange = errors.New("multicast counter beyond maxMcFCnt")
 
-// open decrypts a frame of the group. A frame under another key fails here, and this is
-// all that anybody ever sees of a wrong key.
-func (g *group) open(phy []byte) (lorawan.DataFrame, error) {
-	frame, err := g.keys.Open(phy, g.next)
+// open decrypts a frame of the group, with the help of the crowd if there is one. A frame under
+// another key fails here, and this is all that anybody ever sees of a wrong key.
+func (g *group) open(phy []byte, c *Crowd) (frame lorawan.DataFrame, err error) {
+	if c != nil {
+		frame, err = c.open(g.keys, phy, g.next)
+	} else {
+		frame, err = g.keys.Open(phy, g.next)
+	}
 	switch {
 	case err != nil:
 		return frame, err
@@ -48,11 +52,7 @@ func (d *Device) setUpGroup(c multicast.McGroupSetupReq) *reply {
 	}
 	old := d.groups[c.McGroupID]
 	key := multicast.UnwrapMcKey(d.mcKEKey, c.McKeyEncrypted)
-	g := group{
-		defined: true, addr: c.McAddr, key: key,
-		keys: lorawan.NewSession(c.McAddr, multicast.McNwkSKey(key, c.McAddr), multicast.McAppSKey(key, c.McAddr)),
-		next: c.MinMcFCnt, max: c.MaxMcFCnt,
-	}
+	g := group{defined: true, addr: c.McAddr, key: key, keys: d.expandGroup(c.McAddr, key), next: c.MinMcFCnt, max: c.MaxMcFCnt}
 	if old.defined && old.addr == g.addr && old.key.Equal(key) {
 		// A repeated setup, because the answer was lost: the session stays, and a
 		// counter that was used under this key is not taken again.
@@ -63,6 +63,19 @@ func (d *Device) setUpGroup(c multicast.McGroupSetupReq) *reply {
 	}
 	d.groups[c.McGroupID] = g
 	return say(ans)
+}
+
+// expandGroup returns the session keys of a group.
+func (d *Device) expandGroup(addr lorawan.DevAddr, key lorawan.AES128Key) *lorawan.Session {
+	if d.cfg.Crowd != nil {
+		return d.cfg.Crowd.session(addr, key)
+	}
+	return expandGroup(addr, key)
+}
+
+func expandGroup(addr lorawan.DevAddr, key lorawan.AES128Key) *lorawan.Session {
+	s := lorawan.NewSession(addr, multicast.McNwkSKey(key, addr), multicast.McAppSKey(key, addr))
+	return &s
 }
 
 func (d *Device) deleteGroup(c multicast.McGroupDeleteReq) *reply {
