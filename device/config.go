@@ -14,6 +14,7 @@ type Config struct {
 	DevAddr lorawan.DevAddr // unicast session, activated by personalisation
 
 	NwkSKey, AppSKey lorawan.AES128Key
+	Session          *lorawan.Session  // of DevAddr and these keys, for others to share; nil: New expands them
 	RootKey          lorawan.AES128Key // GenAppKey of a LoRaWAN 1.0 device, AppKey of a 1.1 one
 	LoRaWAN11        bool              // RootKey is an AppKey
 
@@ -56,6 +57,15 @@ type Packages = lorawan.PackageVersions
 
 // Ports holds the FPort of each package; 0 is the default of its specification.
 type Ports = lorawan.PackagePorts
+
+// UnicastSession returns the session of the device: what Session says, or its keys expanded.
+func (c *Config) UnicastSession() *lorawan.Session {
+	if c.Session != nil {
+		return c.Session
+	}
+	s := lorawan.NewSession(c.DevAddr, c.NwkSKey, c.AppSKey)
+	return &s
+}
 
 // packageAt returns the package of the device that listens on port. A package that the
 // device lacks leaves its port to others.

@@ -26,7 +26,7 @@ type Device struct {
 	batches int // downlinks that were answered
 
 	radio    radio
-	unicast  lorawan.Session
+	unicast  *lorawan.Session
 	fcntUp   uint32 // next counter
 	fcntDown uint32 // lowest counter still acceptable
 	ack      bool   // a confirmed downlink waits for its acknowledgement
@@ -61,7 +61,7 @@ func New(cfg Config) *Device {
 		cfg:     cfg,
 		rng:     rand.New(rand.NewPCG(cfg.Seed, binary.BigEndian.Uint64(cfg.DevEUI[:]))),
 		now:     cfg.Start,
-		unicast: lorawan.NewSession(cfg.DevAddr, cfg.NwkSKey, cfg.AppSKey),
+		unicast: cfg.UnicastSession(),
 		lastCnt: noSessionCnt,
 	}
 	d.deriveKeys()

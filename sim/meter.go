@@ -13,7 +13,7 @@ import (
 type Meter struct {
 	*device.Device
 	cfg     device.Config
-	unicast lorawan.Session
+	unicast *lorawan.Session
 	next    uint32 // lowest counter of a downlink that is new
 
 	receive  time.Duration // outside of class C sessions
@@ -31,7 +31,7 @@ type listening struct {
 
 // NewMeter switches a device on under a meter.
 func NewMeter(cfg device.Config) *Meter {
-	return &Meter{Device: device.New(cfg), cfg: cfg, unicast: lorawan.NewSession(cfg.DevAddr, cfg.NwkSKey, cfg.AppSKey)}
+	return &Meter{Device: device.New(cfg), cfg: cfg, unicast: cfg.UnicastSession()}
 }
 
 // Hears counts the time that the receiver takes for what it hears. In class C it is

@@ -99,6 +99,7 @@ func (n *Network) newNode(spec DeviceSpec) (*node, error) {
 	if spec.Start.IsZero() {
 		spec.Start = n.Now()
 	}
+	spec.Session = spec.UnicastSession() // expanded once, for the device, the network server and whoever looks on
 	d := &node{DeviceSpec: spec, planned: never, actedAt: -1}
 	for _, l := range spec.Links {
 		gw := n.gateway(l.Gateway)

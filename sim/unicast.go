@@ -17,7 +17,7 @@ const (
 
 // session is what the network server knows of a device.
 type session struct {
-	keys     lorawan.Session
+	keys     *lorawan.Session
 	nextUp   uint32 // lowest uplink counter that is new
 	nextDown uint32 // of the next downlink
 	reboots  int    // of the device, when it was last heard
@@ -49,7 +49,7 @@ type receiveWindow struct {
 }
 
 func newSession(cfg device.Config) session {
-	s := session{keys: lorawan.NewSession(cfg.DevAddr, cfg.NwkSKey, cfg.AppSKey)}
+	s := session{keys: cfg.Session}
 	// Until it is heard, whatever the band can carry may be queued.
 	for dr := range uint8(16) {
 		if cfg.Band.Usable(dr, lorawan.Downlink) {

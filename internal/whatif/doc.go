@@ -12,8 +12,8 @@
 //	                              v
 //	   meters: time, air time, fragments, downlinks, energy, who is verified, hindsight
 //
-// Every device is a real one (package device), byte by byte, and what it spends is
-// measured beside it (meter.go). A strategy says that a device is verified when its
+// Every device is a real one (package device), byte by byte or, in large fleets, by ranks
+// (model.go), and what it spends is measured beside it (meter.go). A strategy says that a device is verified when its
 // server has evidence: the device said that the block is complete.
 //
 // # Strategies

@@ -88,6 +88,40 @@ func TestSameScenarioSameBytes(t *testing.T) {
 	}
 }
 
+// Devices that keep ranks instead of bytes give the same report, for a second campaign too.
+func TestBothModelsOfADeviceAgree(t *testing.T) {
+	const lossy = "loss: {mean: 0.2, burst: 2}\n"
+	for _, more := range []string{
+		lossy, lossy + "packages: 2\n", lossy + "class: B\nping_slot_seconds: 2\n", lossy + "campaigns: 2\n", "reach: 2\ngateways: 3\nloss: {mean: 0.3, max: 0.5}\n",
+	} {
+		var reports []string
+		for _, m := range []whatif.Model{whatif.Bytes, whatif.Ranks} {
+			sc := small(t, more+fmt.Sprintf("devices_model: %s\nstrategies: [starling, 'reference:3/4', 'reference:1', chirpstack]\nreruns: 1\n", m))
+			r, lines := run(t, sc)
+			if r.Scenario.DevicesModel != m {
+				t.Errorf("the report says %s, not %s", r.Scenario.DevicesModel, m)
+			}
+			reports = append(reports, fmt.Sprintf("%+v\n%s", r.Results, strings.Join(lines, "\n")))
+		}
+		if reports[0] != reports[1] {
+			t.Errorf("%swith bytes\n%s\nwith ranks\n%s", more, reports[0], reports[1])
+		}
+	}
+}
+
+func TestLargeFleetsKeepRanks(t *testing.T) {
+	for _, c := range []struct {
+		devices int
+		size    whatif.Size
+		want    whatif.Model
+	}{{1000, 40_000, whatif.Bytes}, {2500, 40_000, whatif.Bytes}, {2501, 40_000, whatif.Ranks}, {200_000, 500, whatif.Bytes}, {200_000, 501, whatif.Ranks}} {
+		sc := whatif.Scenario{Devices: c.devices, Size: c.size}
+		if err := sc.Complete(); err != nil || sc.DevicesModel != c.want {
+			t.Errorf("%d devices, %d bytes: %s, %v", c.devices, c.size, sc.DevicesModel, err)
+		}
+	}
+}
+
 var after = regexp.MustCompile(` after .*`)
 
 // The reference server goes stage by stage for all devices, gives up who stays silent, sends

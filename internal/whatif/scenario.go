@@ -15,8 +15,8 @@ import (
 // ErrScenario means that a scenario cannot be run as it is written; the text says what to change.
 var ErrScenario = errors.New("scenario")
 
-// MaxDevices bounds a scenario to what fits a few gigabytes: every device is a real one.
-const MaxDevices = 20_000
+// MaxDevices bounds a scenario to what fits a few gigabytes, as docs/performance.md has it.
+const MaxDevices = 200_000
 
 // Scenario is a fleet, its radio, and what shall be compared on it. The zero value of a
 // field stands for the default that Complete fills in.
@@ -26,6 +26,7 @@ type Scenario struct {
 	Devices int    `json:"devices" yaml:"devices"` // 1..MaxDevices; 0: 100
 	Size    Size   `json:"size" yaml:"size"`       // bytes of the file; 0: 40 kB
 
+	DevicesModel    Model        `json:"devices_model" yaml:"devices_model"`                   // none: Bytes while their blocks are 100 MB or less together, else Ranks
 	Band            region.Band  `json:"band" yaml:"band"`                                     // none: EU868
 	Class           *fleet.Class `json:"class" yaml:"class"`                                   // of the multicast session, B or C; nil: C
 	DataRate        *uint8       `json:"dr" yaml:"dr"`                                         // of the multicast session; nil: the fastest usual one of the band
@@ -109,6 +110,7 @@ func (s *Scenario) fillFleet() {
 	s.Seed = or(s.Seed, 1)
 	s.Devices = or(s.Devices, 100)
 	s.Size = or(s.Size, 40_000)
+	s.DevicesModel = or(s.DevicesModel, modelFor(s.Devices, s.Size))
 	s.Band = or(s.Band, region.EU868)
 	if s.Class == nil {
 		c := fleet.ClassC

@@ -77,6 +77,8 @@ func TestWrongScenariosSayWhere(t *testing.T) {
 		"loss: {mean: .nan}":                    {"loss.mean"},
 		"loss: {mean: 0.3, max: 0.2}":           {"loss.max: 0.2"},
 		"loss: {mean: 0.3, max: 0.9, burst: 2}": {"loss.burst", "9.00"},
+		"devices: 200001":                       {"devices: 200001", "use 1 to 200000"},
+		"devices_model: clay":                   {"[1:16]", `no model "clay"`, "bytes or ranks"},
 		"size: 8MB":                             {"size: 8000000 bytes do not fit"},
 		"class: B\nping_slot_seconds: 3":        {"ping_slot_seconds: 3"},
 		"packages: 3":                           {"packages: 3, use 1 or 2"},

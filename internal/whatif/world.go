@@ -36,6 +36,10 @@ type world struct {
 
 func newWorld(sc *Scenario) (*world, error) {
 	w := &world{sc: sc}
+	crowd, err := w.crowd()
+	if err != nil {
+		return nil, err
+	}
 	cfg := sim.FleetConfig{
 		Devices: sc.Devices, Seed: sc.Seed, Start: epoch, Gateways: sc.Gateways, Reach: sc.Reach,
 		UplinkJitter: time.Duration(sc.UplinkJitter), ClockError: time.Duration(sc.ClockError), ClockDriftPPM: 10,
@@ -50,7 +54,6 @@ func newWorld(sc *Scenario) (*world, error) {
 			UplinkPeriod: time.Duration(period),
 		}})
 	}
-	var err error
 	if w.fleet, err = sim.NewFleet(cfg); err != nil {
 		return nil, err
 	}
@@ -61,6 +64,7 @@ func newWorld(sc *Scenario) (*world, error) {
 			loss := sc.Loss.of(sc.Seed, i, k)
 			spec.Links[k].Up, spec.Links[k].Down = loss, loss
 		}
+		spec.Crowd = crowd
 		spec.New = func(c device.Config) sim.EndDevice {
 			m := newMeter(c, w.net)
 			w.meters = append(w.meters, m)
@@ -73,6 +77,20 @@ func newWorld(sc *Scenario) (*world, error) {
 	}
 	w.net.Network = simulated.New(network, time.Now)
 	return w, nil
+}
+
+// crowd returns what all devices have in common, nil if they have nothing but the air.
+func (w *world) crowd() (*device.Crowd, error) {
+	if w.sc.DevicesModel != Ranks {
+		return nil, nil
+	}
+	c := device.NewCrowd()
+	for n := range w.sc.Campaigns {
+		if err := c.Add(w.content(n + 1)); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
 }
 
 // of draws the loss of a link. It depends on the seed and the link only.
