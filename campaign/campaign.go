@@ -18,7 +18,7 @@ import (
 type Campaign struct {
 	spec     Spec
 	material Material
-	stages   []Stage // of the type, or of the clean-up
+	stages   []Stage // of the type
 	head     Header
 	devices  []Device
 	groups   []Group
@@ -29,7 +29,7 @@ type Campaign struct {
 	groupLanes [][]int        // lanes of each group, indices into spec.Lanes
 	members    [][]int        // devices of each lane, ascending
 	encoders   []*fec.Encoder // per lane, made when first needed
-	unsettled  []int          // per stage index: devices that still have something to do in it
+	unsettled  []int          // per stage index: active devices in it
 	tally      [outcomes]int  // devices by outcome
 	needing    []int          // per lane: devices that may need another fragment
 	status     []statusCount  // per group: devices in the status stage
@@ -83,9 +83,6 @@ func Load(spec Spec, material Material, head Header, devices []Device, groups []
 	}
 	c := &Campaign{spec: spec, material: material, head: head, devices: devices, groups: groups}
 	c.stages = stagesOf(&c.spec)
-	if head.Status == fleet.Stopped {
-		c.stages = cleanUpStages
-	}
 	c.derive()
 	return c, nil
 }
@@ -182,6 +179,14 @@ func (c *Campaign) Step(now time.Time, in Input) Output {
 		c.pause()
 	case ResumeRequested:
 		c.resume()
+	case ExtendRequested:
+		c.extend(in)
+	case RedundancyRequested:
+		c.addRedundancy(in)
+	case RetryRequested:
+		c.retry(in)
+	case ExcludeRequested:
+		c.exclude(in)
 	case TimerFired:
 	}
 	if c.head.Paused.IsZero() && !c.Done() {
@@ -192,10 +197,24 @@ func (c *Campaign) Step(now time.Time, in Input) Output {
 		c.advance()
 	}
 
+	c.takeBack()
 	c.out.Devices = sortedKeys(c.touched)
 	c.out.Groups = sortedKeys(c.touchedGroups)
 	c.out.WakeAt = c.wakeAt()
 	return c.out
+}
+
+// takeBack drops the questions of this step to which it wants no answer any more, as when the
+// campaign ends in it: a flush comes before them, and would miss them.
+func (c *Campaign) takeBack() {
+	c.out.Downlinks = slices.DeleteFunc(c.out.Downlinks, func(d Downlink) bool {
+		_, waits := c.frames[d.ID]
+		if d.question && !waits {
+			c.head.UnicastSent--
+			return true
+		}
+		return false
+	})
 }
 
 func sortedKeys(set map[int]bool) []int {
@@ -231,10 +250,12 @@ func (c *Campaign) change(i int, f func(d *Device)) {
 func (c *Campaign) count(i, n int) {
 	d := &c.devices[i]
 	c.tally[d.Outcome] += n
-	if d.Outcome == Active || d.Outcome == Stopping {
-		c.unsettled[c.at(d.Stage)] += n
+	if d.Outcome != Active {
+		return
 	}
-	if d.Outcome != Active || c.statusAt < 0 || c.at(d.Stage) > c.statusAt {
+	at := c.at(d.Stage)
+	c.unsettled[at] += n
+	if c.statusAt < 0 || at > c.statusAt {
 		return
 	}
 	if !d.Complete {
@@ -377,5 +398,5 @@ func (c *Campaign) end() time.Time {
 	if c.spec.MaxDuration <= 0 || c.head.Started.IsZero() {
 		return time.Time{}
 	}
-	return c.head.Started.Add(c.spec.MaxDuration)
+	return c.head.Started.Add(c.spec.MaxDuration + c.head.Extended)
 }

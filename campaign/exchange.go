@@ -2,6 +2,7 @@ package campaign
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/starling-fuota/starling/lorawan"
@@ -94,6 +95,7 @@ func (c *Campaign) ask(i int) {
 		return
 	}
 	id := c.send(i, pkg, d.Attempts+1, commands...)
+	c.out.Downlinks[len(c.out.Downlinks)-1].question = true
 	c.change(i, func(d *Device) {
 		d.Phase, d.Frame, d.Since = PhaseQueued, id, c.now
 		d.Attempts++
@@ -216,7 +218,7 @@ func (c *Campaign) nextChance(i int, d *Device, at time.Time) {
 func (c *Campaign) follow(i int, v verdict) {
 	d := &c.devices[i]
 	switch d.Outcome {
-	case Verified, Stopped:
+	case Verified, Stopped, ExcludedByOperator:
 		return
 	case Failed:
 		// The version that runs is evidence whenever it comes; another answer counts only
@@ -331,16 +333,28 @@ func (c *Campaign) joined(in Joined) {
 
 // becomePassed moves device i to the next stage that concerns it.
 func (c *Campaign) becomePassed(i int) {
-	if from := c.devices[i].Stage; c.next(from, i) < len(c.stages) {
+	if from := c.devices[i].Stage; c.next(from, i) < len(c.walk(i)) {
 		c.tellDevice(i, "device.passed", "passed %s", from)
+	}
+	if c.devices[i].Stage == StageMcSession {
+		c.change(i, func(d *Device) { d.InSession = c.group(i).Reopened + 1 })
 	}
 	c.moveOn(i)
 }
 
-// next returns the index of the first stage after from that concerns device i.
+// walk returns the stages that device i takes: those of the campaign, or of its clean-up.
+func (c *Campaign) walk(i int) []Stage {
+	if c.devices[i].Outcome == Stopping {
+		return cleanUpStages
+	}
+	return c.stages
+}
+
+// next returns the index into walk of the first stage after from that concerns device i.
 func (c *Campaign) next(from Stage, i int) int {
-	next := c.at(from) + 1
-	for next < len(c.stages) && c.skips(i, c.stages[next]) {
+	walk := c.walk(i)
+	next := slices.Index(walk, from) + 1
+	for next < len(walk) && c.skips(i, walk[next]) {
 		next++
 	}
 	return next
@@ -356,18 +370,19 @@ func (c *Campaign) moveOn(i int) {
 		c.out.FlushDevices = append(c.out.FlushDevices, c.spec.Devices[i].DevEUI)
 		c.change(i, func(d *Device) { d.Phase = PhaseWaiting })
 	}
-	if next == len(c.stages) {
+	walk := c.walk(i)
+	if next == len(walk) {
 		c.becomeDone(i)
 		return
 	}
 	c.change(i, func(d *Device) {
-		d.Stage, d.Phase, d.Attempts, d.Deadline, d.Frame = c.stages[next], PhaseWaiting, 0, time.Time{}, ""
+		d.Stage, d.Phase, d.Attempts, d.Deadline, d.Frame = walk[next], PhaseWaiting, 0, time.Time{}, ""
 		d.ClockWrong = false
 		if d.Outcome == Active {
 			d.Reason, d.Detail = ReasonNone, "" // of fragments that were missing
 		}
 	})
-	if next <= c.head.Gate {
+	if d.Outcome == Stopping || next <= c.head.Gate {
 		c.begin(i)
 	}
 }
@@ -375,7 +390,7 @@ func (c *Campaign) moveOn(i int) {
 // becomeDone ends the way of device i, which has passed its last stage.
 func (c *Campaign) becomeDone(i int) {
 	if c.devices[i].Outcome == Stopping {
-		c.becomeStopped(i, ReasonStopped, "cleaned up")
+		c.becomeStopped(i, "cleaned up")
 		return
 	}
 	c.becomeVerified(i, fmt.Sprintf("passed %s, the last stage", c.devices[i].Stage))

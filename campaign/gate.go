@@ -114,7 +114,7 @@ func (c *Campaign) settled(s int) bool {
 	if waiting == 0 {
 		return true
 	}
-	return c.spec.Policy.CloseAtThreshold && c.stages[s] != StageData && c.holds(len(c.devices)-c.tally[Failed]-waiting)
+	return c.spec.Policy.CloseAtThreshold && c.stages[s] != StageData && c.holds(c.size()-c.tally[Failed]-waiting)
 }
 
 // graceOver starts the late-answer time of a settled stage and tells if it is over.
@@ -137,17 +137,23 @@ func (c *Campaign) graceOver(s int) bool {
 func (c *Campaign) someSilent(s int) bool {
 	for i := range c.devices {
 		d := &c.devices[i]
-		if c.at(d.Stage) == s && (d.Outcome == Active || d.Outcome == Failed && c.mayRevive(d)) {
+		if (d.Outcome == Active || d.Outcome == Failed && c.mayRevive(d)) && c.at(d.Stage) == s {
 			return true
 		}
 	}
 	return false
 }
 
+// size is how many devices thresholds are held against: all that no operator has excluded.
+// While the campaign runs, only they are stopping.
+func (c *Campaign) size() int {
+	return len(c.devices) - c.tally[ExcludedByOperator] - c.tally[Stopping]
+}
+
 // holds tells if n devices reach the success threshold. A small epsilon keeps 100 % of
 // 3 devices from failing on rounding.
 func (c *Campaign) holds(n int) bool {
-	return 100*float64(n)/float64(len(c.devices)) >= c.spec.Threshold-1e-9
+	return 100*float64(n)/float64(c.size()) >= c.spec.Threshold-1e-9
 }
 
 // close ends stage s and holds it against the threshold.
@@ -159,13 +165,13 @@ func (c *Campaign) close(s int) {
 	}
 	st := &c.head.Stages[s]
 	st.Closed = c.now
-	ok := len(c.devices) - c.tally[Failed]
-	c.tell("stage.closed", "%s: %d of %d devices", st.Stage, ok, len(c.devices))
+	ok := c.size() - c.tally[Failed]
+	c.tell("stage.closed", "%s: %d of %d devices", st.Stage, ok, c.size())
 	switch {
 	case ok == 0 || !c.holds(ok):
-		c.finish(fleet.Failed, ReasonBelowThreshold, fmt.Sprintf("%s: %d of %d devices, threshold %g %%", st.Stage, ok, len(c.devices), c.spec.Threshold))
+		c.finish(fleet.Failed, ReasonBelowThreshold, fmt.Sprintf("%s: %d of %d devices, threshold %g %%", st.Stage, ok, c.size(), c.spec.Threshold))
 	case s == len(c.stages)-1 || c.tally[Active] == 0:
-		c.finish(fleet.Succeeded, ReasonNone, fmt.Sprintf("%d of %d devices verified", c.tally[Verified], len(c.devices)))
+		c.finish(fleet.Succeeded, ReasonNone, fmt.Sprintf("%d of %d devices verified", c.tally[Verified], c.size()))
 	}
 }
 
@@ -173,18 +179,23 @@ func (c *Campaign) close(s int) {
 func (c *Campaign) runOut() {
 	verified := c.tally[Verified]
 	if verified > 0 && c.holds(verified) {
-		c.finish(fleet.Succeeded, ReasonMaxDuration, fmt.Sprintf("%d of %d devices verified when the maximum duration was over", verified, len(c.devices)))
+		c.finish(fleet.Succeeded, ReasonMaxDuration, fmt.Sprintf("%d of %d devices verified when the maximum duration was over", verified, c.size()))
 		return
 	}
-	c.finish(fleet.Failed, ReasonMaxDuration, fmt.Sprintf("%d of %d devices verified within %s, threshold %g %%", verified, len(c.devices), c.spec.MaxDuration, c.spec.Threshold))
+	c.finish(fleet.Failed, ReasonMaxDuration, fmt.Sprintf("%d of %d devices verified within %s, threshold %g %%", verified, c.size(), c.spec.MaxDuration+c.head.Extended, c.spec.Threshold))
 }
 
-// finish ends the campaign. Devices that are still under way end with it.
+// finish ends the campaign. Devices that are still under way end with it. What a failed
+// campaign has left on its devices is cleaned up, unless its policy says otherwise.
 func (c *Campaign) finish(status fleet.Status, reason Reason, detail string) {
 	c.head.Status, c.head.Reason, c.head.Detail, c.head.Ended = status, reason, detail, c.now
 	c.endDevices(func(i int) { c.becomeFailed(i, ReasonEnded, "the campaign ended") })
 	c.silenceGroups()
 	c.tell("campaign.ended", "%s: %s", status, detail)
+	if status == fleet.Failed && !c.spec.Policy.KeepOnFailure {
+		c.withdrawAll(ReasonNone)
+	}
+	c.head.CleaningUp = c.tally[Stopping] > 0
 }
 
 // endDevices calls end for every device that is still under way.

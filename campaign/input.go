@@ -55,6 +55,36 @@ type PauseRequested struct{ By string }
 // ResumeRequested goes on after PauseRequested.
 type ResumeRequested struct{ By string }
 
+// ExtendRequested gives the campaign more time, and groups another session for the devices
+// that miss fragments.
+type ExtendRequested struct {
+	By     string
+	For    time.Duration   // that Spec.MaxDuration is longer from now on
+	Groups []lorawan.EUI64 // none: all
+}
+
+// RedundancyRequested allows more coded fragments than planned, by a number or by a percentage
+// of the block, whichever is more, and sends them to groups whose devices miss some.
+type RedundancyRequested struct {
+	By        string
+	Fragments int
+	Percent   float64
+	Groups    []lorawan.EUI64 // none: all
+}
+
+// RetryRequested takes failed devices up again where they have failed.
+type RetryRequested struct {
+	By      string
+	Devices []lorawan.EUI64 // none: all that have failed
+	Kinds   []Reason        // that they have failed for; none: any
+}
+
+// ExcludeRequested takes devices out of the campaign for good, and cleans up on them.
+type ExcludeRequested struct {
+	By      string
+	Devices []lorawan.EUI64
+}
+
 func (Start) String() string { return "start" }
 
 func (in Heard) String() string {
@@ -73,7 +103,11 @@ func (TimerFired) String() string        { return "timer" }
 func (in StopRequested) String() string  { return "stop by " + in.By }
 func (in PauseRequested) String() string { return "pause by " + in.By }
 
-func (in ResumeRequested) String() string { return "resume by " + in.By }
+func (in ResumeRequested) String() string     { return "resume by " + in.By }
+func (in ExtendRequested) String() string     { return fmt.Sprintf("extend for %s by %s", in.For, in.By) }
+func (in RedundancyRequested) String() string { return "redundancy by " + in.By }
+func (in RetryRequested) String() string      { return "retry by " + in.By }
+func (in ExcludeRequested) String() string    { return "exclude by " + in.By }
 
 // Output is what must follow from an Input. It is stored whole before any of it is acted on.
 type Output struct {
@@ -101,6 +135,8 @@ type Downlink struct {
 	// of the same command must not follow this one.
 	Flush   bool
 	Attempt int // 1 for the first
+
+	question bool // some device waits for its answer
 }
 
 // String returns one line: where to, the commands, and the attempt if it is not the first.

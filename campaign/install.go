@@ -144,7 +144,7 @@ func (c *Campaign) onUpgradeImageAns(i int, ans firmware.DevUpgradeImageAns) ver
 func (c *Campaign) onVersionAns(i int, ans firmware.DevVersionAns) verdict {
 	d := &c.devices[i]
 	c.change(i, func(d *Device) { d.Firmware = ans.FWVersion })
-	if c.spec.Type != fleet.FOTACampaign || c.head.CleaningUp {
+	if c.spec.Type != fleet.FOTACampaign || c.head.CleaningUp || d.Outcome == Stopping {
 		return verdict{}
 	}
 	// While it is held, the device has answered, or may have rebooted: what it says now it says by itself.

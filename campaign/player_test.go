@@ -21,6 +21,8 @@ import (
 //
 //	campaign OPTION...        the fleet, see parseWorld
 //	start, pause, resume      the operator; stop by=NAME
+//	extend DURATION [GROUP...], redundancy N|N% [GROUP...], exclude DEV...
+//	retry [DEV...] [for=REASON...]
 //	sent [WHO]                the network reports the oldest downlink to WHO, or to each, as sent
 //	notsent WHO REASON        ... as not sent
 //	uplink DEV [COMMAND FIELD=VALUE FLAG ...]...
@@ -76,6 +78,8 @@ func (p *player) do(line string) error {
 		p.step(campaign.ResumeRequested{By: "alice"})
 	case "stop":
 		p.step(campaign.StopRequested{By: strings.TrimPrefix(args[0], "by=")})
+	case "extend", "redundancy", "retry", "exclude":
+		return p.order(words[0], args)
 	case "sent":
 		return p.sent(args)
 	case "notsent":
@@ -114,6 +118,50 @@ func (p *player) do(line string) error {
 	return nil
 }
 
+// order gives one of the orders that are about devices or groups.
+func (p *player) order(what string, args []string) error {
+	var names []lorawan.EUI64
+	var kinds []campaign.Reason
+	var value string
+	if what == "extend" || what == "redundancy" {
+		value, args = args[0], args[1:]
+	}
+	for _, arg := range args {
+		if kind, ok := strings.CutPrefix(arg, "for="); ok {
+			kinds = append(kinds, campaign.Reason(kind))
+			continue
+		}
+		eui, err := who(arg)
+		if err != nil {
+			return err
+		}
+		names = append(names, eui)
+	}
+	switch what {
+	case "extend":
+		d, err := time.ParseDuration(value)
+		if err != nil {
+			return err
+		}
+		p.step(campaign.ExtendRequested{By: "alice", For: d, Groups: names})
+	case "redundancy":
+		n, err := strconv.Atoi(strings.TrimSuffix(value, "%"))
+		if err != nil {
+			return err
+		}
+		in := campaign.RedundancyRequested{By: "alice", Fragments: n, Groups: names}
+		if strings.HasSuffix(value, "%") {
+			in.Fragments, in.Percent = 0, float64(n)
+		}
+		p.step(in)
+	case "retry":
+		p.step(campaign.RetryRequested{By: "alice", Devices: names, Kinds: kinds})
+	case "exclude":
+		p.step(campaign.ExcludeRequested{By: "alice", Devices: names})
+	}
+	return nil
+}
+
 // begin makes the campaign of the story.
 func (p *player) begin(args []string) error {
 	o, err := parseWorld(args)
@@ -143,6 +191,12 @@ func (p *player) step(in campaign.Input) campaign.Output {
 		p.t.Fatalf("%s: wake-up at %s of a campaign that is done", in, p.mark(out.WakeAt))
 	}
 	p.wake = out.WakeAt
+	for _, r := range out.Receipt.Refused {
+		p.say("refused: %v", &campaign.RefusedError{Refused: []campaign.Refusal{r}})
+	}
+	if n := out.Receipt.Reached; n > 0 {
+		p.say("the order reaches %d", n)
+	}
 	for _, e := range out.Events {
 		if p.quiet && !e.DevEUI.IsZero() && (e.Code == "device.passed" || e.Code == "device.verified") {
 			continue
@@ -491,6 +545,9 @@ func (p *player) status() {
 		line := fmt.Sprintf("  %s %s, %s %s", p.c.Spec().Devices[i].DevEUI, d.Outcome, d.Stage, d.Phase)
 		if d.Reason != "" {
 			line += fmt.Sprintf(" (%s)", d.Reason)
+		}
+		if d.Was != "" {
+			line += fmt.Sprintf(", was failed (%s)", d.Was)
 		}
 		p.say("%s", line)
 	}

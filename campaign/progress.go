@@ -18,6 +18,7 @@ type Progress struct {
 	Devices       int             `json:"devices"`
 	Verified      int             `json:"verified"`
 	Failed        int             `json:"failed"`
+	Excluded      int             `json:"excluded,omitempty"` // by an operator; in no stage any more
 	FragmentsSent int             `json:"fragments_sent"`
 	CodedSent     int             `json:"coded_sent"`
 	FragmentsPlan int             `json:"fragments_planned"` // of the rounds so far
@@ -26,7 +27,7 @@ type Progress struct {
 	Stages        []StageProgress `json:"stages"`
 }
 
-// StageProgress is one stage: Passed + Working + Failed + the devices that are not there yet = Devices.
+// StageProgress is one stage: Passed + Working + Failed + the devices that are not there yet = Devices - Excluded.
 type StageProgress struct {
 	Stage   Stage     `json:"stage"`
 	Opened  time.Time `json:"opened,omitzero"`
@@ -58,9 +59,16 @@ func (c *Campaign) Progress() Progress {
 	}
 	for i := range c.devices {
 		d := &c.devices[i]
-		reached, ok := at[d.Stage]
-		if !ok {
-			continue // in the clean-up
+		reached := at[d.Stage]
+		switch {
+		case d.Reason == ReasonExcluded:
+			p.Excluded++
+			continue
+		case d.Outcome == Stopping:
+			reached = at[d.Reached]
+			if h.Status == fleet.Failed {
+				p.Failed++
+			}
 		}
 		if d.Outcome == Verified {
 			reached = len(order)
@@ -69,7 +77,7 @@ func (c *Campaign) Progress() Progress {
 			p.Stages[k].Passed++
 		}
 		switch {
-		case d.Outcome == Failed:
+		case d.Outcome == Failed || d.Outcome == Stopping && h.Status == fleet.Failed || d.Was != ReasonNone:
 			p.Stages[reached].Failed++
 		case reached < len(order):
 			p.Stages[reached].Working++

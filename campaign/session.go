@@ -109,7 +109,7 @@ func (c *Campaign) allFrames(g int) (frames int) {
 		case fleet.Carousel:
 			frames += int(l.NbFrag) * int(c.spec.Policy.MaxRounds)
 		default:
-			frames += int(l.NbFrag) + int(max(l.Coded, l.MaxCoded))
+			frames += l.ceiling(c.laneStateOf(i))
 		}
 	}
 	return frames

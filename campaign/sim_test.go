@@ -205,9 +205,17 @@ func indices(n int) []int {
 
 // operator does something unexpected.
 func (s *simulation) operator() error {
-	switch s.r.IntN(8) {
+	switch s.r.IntN(12) {
 	case 0:
 		return s.step(campaign.StopRequested{By: "sim"})
+	case 8:
+		return s.step(campaign.ExcludeRequested{By: "sim", Devices: []lorawan.EUI64{devEUI(1 + s.r.IntN(len(s.devices)+1))}})
+	case 9:
+		return s.step(campaign.RetryRequested{By: "sim"})
+	case 10:
+		return s.step(campaign.RedundancyRequested{By: "sim", Fragments: s.r.IntN(30), Percent: float64(s.r.IntN(300))})
+	case 11:
+		return s.step(campaign.ExtendRequested{By: "sim", For: time.Duration(s.r.IntN(20)) * time.Hour})
 	case 1, 2, 3:
 		s.at(time.Duration(s.r.Int64N(int64(3*time.Hour))), func() error { return s.step(campaign.ResumeRequested{By: "sim"}) })
 		return s.step(campaign.PauseRequested{By: "sim"})
@@ -331,7 +339,11 @@ func (s *simulation) checkFragment(d campaign.Downlink) error {
 	if int(f.N) != s.high[key]+1 && (lane.Redundancy != fleet.Carousel || f.N != 1) {
 		return fmt.Errorf("fragment %d of lane %v follows %d", f.N, key, s.high[key])
 	}
-	if limit := lane.NbFrag + lane.Coded + lane.MaxCoded; f.N > limit {
+	more := 0
+	for _, ls := range s.c.Group(g).Lanes {
+		more = max(more, ls.More)
+	}
+	if limit := int(lane.NbFrag+lane.Coded+lane.MaxCoded) + more; int(f.N) > limit {
 		return fmt.Errorf("fragment %d of lane %v is above the ceiling %d", f.N, key, limit)
 	}
 	s.high[key] = int(f.N)
@@ -400,7 +412,7 @@ func (s *simulation) checkEnd() error {
 	h, p := s.c.Header(), s.c.Progress()
 	for i := range s.devices {
 		switch o := s.c.Device(i).Outcome; o {
-		case campaign.Verified, campaign.Failed:
+		case campaign.Verified, campaign.Failed, campaign.ExcludedByOperator:
 		case campaign.Stopped:
 			if h.Status != fleet.Stopped {
 				return fmt.Errorf("device %d is %s in a campaign that %s", i, o, h.Status)
@@ -409,7 +421,7 @@ func (s *simulation) checkEnd() error {
 			return fmt.Errorf("device %d is %s in a campaign that has ended", i, o)
 		}
 	}
-	enough := p.Verified > 0 && 100*float64(p.Verified) >= s.spec.Threshold*float64(p.Devices)-1e-6
+	enough := p.Verified > 0 && 100*float64(p.Verified) >= s.spec.Threshold*float64(p.Devices-p.Excluded)-1e-6
 	if h.Status == fleet.Succeeded && !enough {
 		return fmt.Errorf("it succeeded with %d of %d devices, threshold %g", p.Verified, p.Devices, s.spec.Threshold)
 	}

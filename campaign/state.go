@@ -19,10 +19,11 @@ type Header struct {
 	// Gate is the index of the last stage that devices may work on; -1 before the start.
 	Gate   int          `json:"gate"`
 	Stages []StageState `json:"stages"`
-	// CleaningUp is true from a stop until each device has answered the clean-up or
+	// CleaningUp is true from the end until each device that is cleaned up has answered or
 	// used up its retries.
-	CleaningUp bool   `json:"cleaning_up,omitempty"`
-	Seq        uint64 `json:"seq"` // last number used in a Downlink.ID
+	CleaningUp bool          `json:"cleaning_up,omitempty"`
+	Extended   time.Duration `json:"extended,omitempty"` // by ExtendRequested, beyond Spec.MaxDuration
+	Seq        uint64        `json:"seq"`                // last number used in a Downlink.ID
 
 	UnicastSent   int           `json:"unicast_sent"`
 	FragmentsSent int           `json:"fragments_sent"`
@@ -63,12 +64,13 @@ const (
 	Active   Outcome = iota
 	Verified         // with evidence, see the package comment
 	Failed
-	Stopping // the campaign was stopped; the device is being cleaned up
+	Stopping // being cleaned up: it is excluded, or the campaign was stopped or has failed
 	Stopped
+	ExcludedByOperator
 	outcomes = iota
 )
 
-var outcomeNames = [...]string{"active", "verified", "failed", "stopping", "stopped"}
+var outcomeNames = [...]string{"active", "verified", "failed", "stopping", "stopped", "excluded"}
 
 // String returns the outcome's name, such as "verified".
 func (o Outcome) String() string {
@@ -93,6 +95,7 @@ type Device struct {
 
 	SessionCnt uint16    `json:"session_cnt,omitempty"` // TS004 v2, of the latest set-up
 	Replays    int       `json:"replays,omitempty"`     // refusals for SessionCnt
+	InSession  int       `json:"in_session,omitempty"`  // number of the latest session that it confirmed, from 1
 	Complete   bool      `json:"complete,omitempty"`    // the device has the whole block
 	Received   uint16    `json:"received,omitempty"`    // as FragSessionStatusAns told
 	Missing    uint16    `json:"missing,omitempty"`
@@ -107,6 +110,10 @@ type Device struct {
 	Session  bool `json:"session,omitempty"`
 	Block    bool `json:"block,omitempty"`
 	Unproven bool `json:"unproven,omitempty"` // of a clean-up: some of it was not confirmed
+	// Was and Reached are for a device that is stopped or excluded: why it had failed before, if
+	// it had, and, during its clean-up, the stage it was in.
+	Was     Reason `json:"was,omitempty"`
+	Reached Stage  `json:"reached,omitempty"`
 }
 
 // GroupPhase is what a group is doing.
@@ -146,6 +153,9 @@ type Group struct {
 	Reopened    int         `json:"reopened,omitempty"`  // sessions after the first
 	Asked       int         `json:"asked,omitempty"`     // status requests over multicast in this round
 	AnswersBy   time.Time   `json:"answers_by,omitzero"` // when the answers to them should be in
+	// MoreSessions and MoreRounds were ordered beyond what the policy allows.
+	MoreSessions int `json:"more_sessions,omitempty"`
+	MoreRounds   int `json:"more_rounds,omitempty"`
 }
 
 // LaneState is how far a lane's fragments are. Fragment numbers never go back, but for
@@ -155,4 +165,5 @@ type LaneState struct {
 	Last  int `json:"last"` // last one of this round
 	High  int `json:"high"` // highest number ever sent
 	Round int `json:"round,omitempty"`
+	More  int `json:"more,omitempty"` // coded fragments that were ordered beyond the lane's ceiling
 }

@@ -2,6 +2,7 @@ package campaign
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/starling-fuota/starling/fleet"
@@ -124,14 +125,11 @@ func unresolved(style fleet.StatusStyle, ans fragmentation.FragSessionStatusAns,
 	return missing
 }
 
-func (c *Campaign) laneState(i int) *LaneState {
-	g := c.lane(i).Group
-	for k, l := range c.groupLanes[g] {
-		if l == c.spec.Devices[i].Lane {
-			return &c.groups[g].Lanes[k]
-		}
-	}
-	panic("device without a lane")
+func (c *Campaign) laneState(i int) *LaneState { return c.laneStateOf(c.spec.Devices[i].Lane) }
+
+func (c *Campaign) laneStateOf(lane int) *LaneState {
+	g := c.spec.Lanes[lane].Group
+	return &c.groups[g].Lanes[slices.Index(c.groupLanes[g], lane)]
 }
 
 // becomeIncomplete records that device i needs more fragments. Its group decides what follows.
@@ -157,7 +155,7 @@ func (c *Campaign) onDataBlockReceived(i int, req fragmentation.FragDataBlockRec
 	if c.head.Paused.IsZero() {
 		c.reply(i, lorawan.Fragmentation, fragmentation.FragDataBlockReceivedAns{FragIndex: req.FragIndex})
 	}
-	if c.head.CleaningUp || c.at(d.Stage) > c.at(StageStatus) || d.Complete {
+	if c.head.CleaningUp || d.Outcome == Stopping || c.at(d.Stage) > c.at(StageStatus) || d.Complete {
 		return verdict{}
 	}
 	if req.MICError {

@@ -11,8 +11,9 @@ import (
 	"github.com/starling-fuota/starling/lorawan/multicast"
 )
 
-// A stopped campaign sends nothing more of its own, and undoes on every device what it
-// has done there:
+// A campaign that was stopped, or has failed, sends nothing more of its own, and undoes on
+// every device what it has done there. A device that an operator excludes is cleaned up in
+// the same way while the campaign goes on with the others:
 //
 //	reboot time set            DevRebootTimeReq 0xFFFFFFFF   reference server, stages 1..4
 //	fragments were sent        DevDeleteImageReq             reference server, stages 5..6
@@ -20,12 +21,15 @@ import (
 //	multicast group set        McGroupDeleteReq              ours: ends the session at once
 //
 // A device that may already be installing (DevReboot, DevVersion) is left alone. The
-// status is STOPPED from the first moment; the answers that prove the clean-up come in
-// while Header.CleaningUp is true.
+// status is STOPPED or FAILED from the first moment; the answers that prove the clean-up
+// come in while Header.CleaningUp is true.
 var cleanUpStages = []Stage{StageCancelReboot, StageDeleteImage, StageDeleteSession, StageDeleteGroup}
 
-// ReasonCleanUp says that a stopped device did not confirm its clean-up.
-const ReasonCleanUp Reason = "cleanup.not_confirmed"
+// Reasons of devices that are cleaned up.
+const (
+	ReasonCleanUp  Reason = "cleanup.not_confirmed" // a stopped device did not confirm all of it
+	ReasonExcluded Reason = "excluded.by_operator"
+)
 
 // stop ends a running campaign and starts the clean-up.
 func (c *Campaign) stop(in StopRequested) {
@@ -40,40 +44,56 @@ func (c *Campaign) stop(in StopRequested) {
 	case c.head.Status != fleet.Running:
 		return
 	}
-	installing := c.at(lastStageBeforeInstall(c.stages))
-	reached := make([]int, len(c.devices))
-	for i := range c.devices {
-		reached[i] = c.at(c.devices[i].Stage)
-		c.mayHold(i)
-	}
-
 	c.head.Status, c.head.Reason, c.head.Detail = fleet.Stopped, ReasonStopped, "stopped by "+in.By
 	c.head.Ended, c.head.Paused, c.head.CleaningUp = c.now, time.Time{}, true
 	c.silenceGroups()
 	c.tell("campaign.stopped", "stopped by %s: cleaning up", in.By)
-	c.stages, c.head.Gate = cleanUpStages, len(cleanUpStages)-1
+	c.withdrawAll(ReasonStopped)
+}
+
+// withdrawAll withdraws every device that is not verified and not withdrawn yet.
+func (c *Campaign) withdrawAll(reason Reason) {
 	for i := range c.devices {
-		d := &c.devices[i]
-		if d.Phase == PhaseQueued {
-			c.out.FlushDevices = append(c.out.FlushDevices, c.spec.Devices[i].DevEUI)
-		}
-		d.Frame, d.Deadline, d.Attempts = "", time.Time{}, 0
-		d.Phase = PhaseWaiting
-		c.touched[i] = true
-		if d.Outcome == Verified || reached[i] > installing {
-			if d.Outcome == Active {
-				d.Outcome, d.Reason = Stopped, ReasonStopped
-			}
-			continue
-		}
-		d.Outcome, d.Reason, d.Stage = Stopping, ReasonStopped, StageCancelReboot
-	}
-	c.recount()
-	for i := range c.devices {
-		if c.devices[i].Outcome == Stopping {
-			c.beginCleanUp(i)
+		if o := c.devices[i].Outcome; o == Active || o == Failed {
+			c.withdraw(i, reason)
 		}
 	}
+}
+
+// withdraw takes device i out of the campaign for a reason, none meaning the one that it has
+// failed for, and starts its clean-up. One that may be installing is left alone.
+func (c *Campaign) withdraw(i int, reason Reason) {
+	d := &c.devices[i]
+	if d.Phase == PhaseQueued {
+		c.out.FlushDevices = append(c.out.FlushDevices, c.spec.Devices[i].DevEUI)
+	}
+	if c.at(d.Stage) > c.at(lastStageBeforeInstall(c.stages)) {
+		switch {
+		case reason == ReasonExcluded:
+			c.tellDevice(i, "device.excluded", "left as it is: it may be installing")
+			c.change(i, func(d *Device) { d.become(ExcludedByOperator, reason) })
+		case d.Outcome == Active:
+			c.change(i, func(d *Device) { d.become(Stopped, reason) })
+		}
+		return
+	}
+	c.mayHold(i)
+	c.change(i, func(d *Device) {
+		if reason == ReasonNone {
+			reason = d.Reason
+		}
+		d.become(Stopping, reason)
+		d.Attempts, d.Stage, d.Reached = 0, StageCancelReboot, d.Stage
+	})
+	c.beginCleanUp(i)
+}
+
+// become ends what the device is doing. Why it had failed before is kept.
+func (d *Device) become(o Outcome, reason Reason) {
+	if d.Outcome == Failed && reason != d.Reason {
+		d.Was = d.Reason
+	}
+	d.Outcome, d.Reason, d.Phase, d.Frame, d.Deadline = o, reason, PhaseWaiting, "", time.Time{}
 }
 
 // mayHold marks what device i may hold although it has not said so: it was asked, and the
@@ -114,7 +134,7 @@ func (c *Campaign) beginCleanUp(i int) {
 			return
 		}
 	}
-	c.becomeStopped(i, ReasonStopped, "nothing to clean up")
+	c.becomeStopped(i, "nothing to clean up")
 }
 
 // cleanUpReq returns what undoes the stage of device i.
@@ -134,7 +154,7 @@ func (c *Campaign) cleanUpReq(i int) (lorawan.PackageID, []lorawan.Command, verd
 // onCleanUpAns takes any answer as proof: "there was nothing to delete" is as good as "deleted".
 func (c *Campaign) onCleanUpAns(i int, s Stage) verdict {
 	d := &c.devices[i]
-	if !c.head.CleaningUp || d.Outcome != Stopping || d.Stage != s || !c.outstanding(i) {
+	if d.Outcome != Stopping || d.Stage != s || !c.outstanding(i) {
 		return verdict{}
 	}
 	return verdict{kind: passed}
@@ -149,14 +169,28 @@ func (c *Campaign) cleanUpFailed(i int, text string) {
 	c.moveOn(i)
 }
 
-// becomeStopped ends the clean-up of device i.
-func (c *Campaign) becomeStopped(i int, reason Reason, text string) {
-	if c.devices[i].Unproven {
-		reason, text = ReasonCleanUp, "not all of the clean-up was confirmed"
+// becomeStopped ends the clean-up of device i, which is back where the campaign had left it.
+func (c *Campaign) becomeStopped(i int, text string) {
+	d := &c.devices[i]
+	outcome, reason, code := Stopped, d.Reason, "device.stopped"
+	switch {
+	case d.Reason == ReasonExcluded:
+		outcome, code = ExcludedByOperator, "device.excluded"
+	case c.head.Status == fleet.Failed:
+		outcome, code = Failed, "device.cleaned_up"
+	case d.Unproven:
+		reason = ReasonCleanUp
 	}
-	c.tellDevice(i, "device.stopped", "%s", text)
+	if d.Unproven {
+		text = "not all of the clean-up was confirmed"
+	}
+	c.tellDevice(i, code, "%s", text)
 	c.change(i, func(d *Device) {
-		d.Outcome, d.Phase, d.Reason, d.Detail, d.Deadline, d.Frame = Stopped, PhaseWaiting, reason, text, time.Time{}, ""
+		d.become(outcome, reason)
+		d.Stage, d.Reached = d.Reached, StageNone
+		if outcome != Failed {
+			d.Detail = text
+		}
 	})
 }
 

@@ -35,7 +35,11 @@ func (c *Campaign) armGroups() {
 		grp.Deadline = grp.SessionTime.Add(c.spec.Policy.FirstFragmentDelay)
 		for k, l := range c.groupLanes[g] {
 			lane := &c.spec.Lanes[l]
-			grp.Lanes[k] = LaneState{Next: 1, Last: int(lane.NbFrag) + int(lane.Coded)}
+			ls := LaneState{Next: 1, Last: int(lane.NbFrag) + int(lane.Coded), More: grp.Lanes[k].More}
+			if lane.Redundancy == fleet.FixedRedundancy {
+				ls.Last = lane.ceiling(&ls)
+			}
+			grp.Lanes[k] = ls
 		}
 		c.touchedGroups[g] = true
 	}
@@ -354,14 +358,27 @@ func (c *Campaign) groupDone(g int) {
 
 // moreFragments plans another round for group g and tells if there is one.
 func (c *Campaign) moreFragments(g int) bool {
-	return c.sessionHolds(g, 2*c.spec.Groups[g].FrameInterval) && c.planRound(g)
+	return c.someoneHears(g) && c.sessionHolds(g, 2*c.spec.Groups[g].FrameInterval) && c.planRound(g)
+}
+
+// inSession tells if device i has confirmed the latest session of its group.
+func (c *Campaign) inSession(i int) bool { return c.devices[i].InSession == c.group(i).Reopened+1 }
+
+// someoneHears tells if a device that misses fragments is in the session of group g: who has
+// not confirmed it waits for the next one.
+func (c *Campaign) someoneHears(g int) bool {
+	found := false
+	c.eachMember(g, func(i int, d *Device) {
+		found = found || d.Stage == StageStatus && d.Phase == PhaseIncomplete && c.inSession(i)
+	})
+	return found
 }
 
 // planRound extends the lanes of group g whose devices miss fragments and tells if there are any.
 func (c *Campaign) planRound(g int) bool {
 	more := false
 	for k, l := range c.groupLanes[g] {
-		if c.extendLane(&c.groups[g].Lanes[k], l) {
+		if c.extendLane(g, &c.groups[g].Lanes[k], l) {
 			more = true
 		}
 	}
@@ -377,7 +394,7 @@ const maxReopened = 3
 // multicast one.
 func (c *Campaign) reopen(g int) bool {
 	grp := &c.groups[g]
-	if grp.Reopened == maxReopened || !c.planRound(g) {
+	if grp.Reopened >= maxReopened+grp.MoreSessions || !c.planRound(g) {
 		return false
 	}
 	grp.Reopened++
@@ -407,12 +424,12 @@ func (c *Campaign) someoneListens(g int) bool {
 
 // extendLane plans another round of a lane.
 //
-// Fixed redundancy has none. The carousel starts again at fragment 1, which only helps
+// Fixed redundancy has none, unless more was ordered. The carousel starts again at fragment 1, which only helps
 // decoders that take any order. Adaptive redundancy sends as many new coded fragments as
 // the worst device needs at the loss it has had: (missing+2)/(1-loss); two rows beyond
 // the losses are what the parity code wants on average (TS004-2.0.0, appendix).
-func (c *Campaign) extendLane(ls *LaneState, l int) bool {
-	lane, p := &c.spec.Lanes[l], &c.spec.Policy
+func (c *Campaign) extendLane(g int, ls *LaneState, l int) bool {
+	lane := &c.spec.Lanes[l]
 	worst := 0.0
 	for _, i := range c.members[l] {
 		d := &c.devices[i]
@@ -420,23 +437,31 @@ func (c *Campaign) extendLane(ls *LaneState, l int) bool {
 			worst = max(worst, (float64(d.Missing)+2)/(1-min(d.Loss, 0.9)))
 		}
 	}
-	if worst == 0 || ls.Round+1 >= int(p.MaxRounds) {
+	if worst == 0 || !c.mayExtend(g, ls, l) {
 		return false
 	}
 	switch lane.Redundancy {
 	case fleet.Carousel:
 		ls.Next, ls.Last = 1, int(lane.NbFrag)
 	case fleet.AdaptiveRedundancy:
-		ceiling := min(int(lane.NbFrag)+int(lane.MaxCoded), fec.MaxFragments)
-		if ls.High >= ceiling {
-			return false
-		}
-		ls.Next, ls.Last = ls.High+1, min(ls.High+int(math.Ceil(worst)), ceiling)
+		ls.Next, ls.Last = ls.High+1, min(ls.High+int(math.Ceil(worst)), lane.ceiling(ls))
 	default:
-		return false
+		ls.Next, ls.Last = ls.High+1, lane.ceiling(ls)
 	}
 	ls.Round++
 	return true
+}
+
+// mayExtend tells if lane l of group g has a round, and fragments for it, left.
+func (c *Campaign) mayExtend(g int, ls *LaneState, l int) bool {
+	lane := &c.spec.Lanes[l]
+	return ls.Round+1 < int(c.spec.Policy.MaxRounds)+c.groups[g].MoreRounds &&
+		(lane.Redundancy == fleet.Carousel || ls.High < lane.ceiling(ls))
+}
+
+// ceiling is the highest fragment number that the lane may send.
+func (l *Lane) ceiling(ls *LaneState) int {
+	return min(int(l.NbFrag)+int(max(l.Coded, l.MaxCoded))+ls.More, fec.MaxFragments)
 }
 
 // answerSpread is the time over which the devices of a lane spread their answers.

@@ -152,6 +152,8 @@ func (o *worldOptions) set(key, value string) (err error) {
 		number8(&o.policy.BeaconsToWait)
 	case "close-at-threshold":
 		o.policy.CloseAtThreshold = true
+	case "keep-on-failure":
+		o.policy.KeepOnFailure = true
 	case "first-fragment":
 		span(&o.policy.FirstFragmentDelay)
 	case "multicast-delay":

@@ -275,7 +275,7 @@ func (w *World) run(ctx context.Context, c fleet.Campaign, watch func(campaign.P
 				continue // the last words of the one before
 			}
 			watch(p.Progress)
-			if p.Status.Ended() {
+			if p.Status.Ended() && !p.CleaningUp {
 				c, err = w.Service.Campaigns.Find(ctx, c.ID)
 				return c, p.Progress, err
 			}

@@ -182,7 +182,7 @@ func (o *ours) run(ctx context.Context, id string) (campaign.Progress, error) {
 					o.tell(fmt.Sprintf("%s: %d of %d devices after %s", s.Stage, s.Passed, p.Devices, hours(s.Closed.Sub(p.Started))))
 				}
 			}
-			if p.Status.Ended() {
+			if p.Status.Ended() && !p.CleaningUp {
 				o.tell(fmt.Sprintf("%s: %d of %d devices verified after %s", p.Status, p.Verified, p.Devices, hours(p.Ended.Sub(p.Started))))
 				return p.Progress, nil
 			}

@@ -78,6 +78,7 @@ func (s *Scenario) ours(st Strategy) (campaigns, bool) {
 		p := fleet.CampaignPolicy{
 			Setup: fleet.SequentialSetup, Redundancy: fleet.FixedRedundancy, CloseAtThreshold: s.Reference.CloseAtThreshold,
 			Retries: s.Reference.Retries, LateAnswer: time.Duration(s.Reference.LateAnswer), MaxRounds: 1,
+			KeepOnFailure: true, // it cleans up after a stop only
 		}
 		if r.redundancy == fleet.NoRedundancy {
 			p.MaxRounds = s.Reference.Loops
