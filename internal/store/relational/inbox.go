@@ -43,8 +43,9 @@ func (d DB) Reply(ctx context.Context, seq int64) (reply []byte, waiting bool, e
 // replyLife is how long a reply waits for who asked.
 const replyLife = 5 * time.Minute
 
-// dropReplies forgets replies that nobody asks for.
-func (d DB) dropReplies(ctx context.Context, q Querier) error {
-	_, err := q.Exec(ctx, "DELETE FROM inbox WHERE replied > 0 AND replied < "+d.Clock+" - ?", replyLife.Microseconds())
+// dropLetters forgets what nobody will read: letters to campaigns that ended while they were posted, and
+// replies that nobody asks for.
+func (d DB) dropLetters(ctx context.Context, q Querier) error {
+	_, err := q.Exec(ctx, "DELETE FROM inbox WHERE replied = 0 AND campaign_id NOT IN ("+InboxOpen+") OR replied > 0 AND replied < "+d.Clock+" - ?", replyLife.Microseconds())
 	return err
 }

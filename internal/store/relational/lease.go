@@ -67,7 +67,7 @@ func (d DB) ClaimRuns(ctx context.Context, replicaID string) (share store.Share,
 		if err := d.bury(ctx, q); err != nil {
 			return err
 		}
-		if err := d.dropReplies(ctx, q); err != nil {
+		if err := d.dropLetters(ctx, q); err != nil {
 			return err
 		}
 		var replicas, runs, mine, alive int

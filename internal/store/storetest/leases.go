@@ -240,6 +240,18 @@ func inbox(t *testing.T, open Open) {
 	same(t, "letters after the end", read(10), "")
 	replied(seqs2[0], "done", false) // whatever became of the campaign
 	replied(seqs2[0], "", false)
+	// What is posted between the last step and the last frame is swept up later.
+	_, err = s.Post(ctx, letter("c1", "while it ends"))
+	must(t, err)
+	must(t, s.CommitStep(ctx, store.Step{CampaignID: "c1", Epoch: 1, Status: fleet.Stopped, Outbox: []store.Outgoing{{ID: "last"}}}))
+	_, err = s.Post(ctx, letter("c1", "after its end"))
+	must(t, err)
+	must(t, s.MarkSent(ctx, "c1", 1, store.Sent{ID: "last"}))
+	must(t, s.Join(ctx, store.Replica{ID: "a"}, long))
+	same(t, "nothing to claim", claimed(t, s, "a"), "")
+	if letters, err := s.Letters(ctx, "c1", 10); err != nil || len(letters) > 0 {
+		t.Errorf("left over: %v, %v", letters, err)
+	}
 	if kept, err := s.Post(ctx, letter("c0", "late")); err != nil || len(kept) != 0 {
 		t.Errorf("a letter to a campaign that is over is kept: %v, %v", kept, err)
 	}

@@ -1,0 +1,365 @@
+package chaos_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/gob"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/rpc"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// process is a replica at work.
+type process struct {
+	cmd    *exec.Cmd
+	log    *bytes.Buffer
+	seat   *seat
+	orders *rpc.Client
+	ended  chan struct{}
+}
+
+// run is one campaign, those who run it, and what happens to them.
+type run struct {
+	seed     uint64
+	r        *rand.Rand // of the story; the hub has its own
+	world    *world
+	hub      *hub
+	replicas replicaConfig // of all of them, but for the name
+	many     int
+
+	listener net.Listener
+	wg       sync.WaitGroup
+
+	mu        sync.Mutex
+	processes []*process
+	logs      []*bytes.Buffer
+	names     int
+	over      bool
+	did       tally
+}
+
+// tally is what happened, for those who wonder if anything did.
+type tally struct{ kills, terms, stops, again, fenced, takenOver int }
+
+func (t *tally) add(o tally) {
+	t.kills, t.terms, t.stops = t.kills+o.kills, t.terms+o.terms, t.stops+o.stops
+	t.again, t.fenced, t.takenOver = t.again+o.again, t.fenced+o.fenced, t.takenOver+o.takenOver
+}
+
+// hang is when a run is given up. One takes seconds, on a busy machine too.
+const hang = 2 * time.Minute
+
+// listen lets replicas connect.
+func (r *run) listen(dir string) (err error) {
+	r.replicas.Socket = filepath.Join(dir, "hub")
+	if r.listener, err = net.Listen("unix", r.replicas.Socket); err != nil {
+		return err
+	}
+	r.wg.Go(func() {
+		for {
+			conn, err := r.listener.Accept()
+			if err != nil {
+				return
+			}
+			r.wg.Go(func() { r.serve(conn) })
+		}
+	})
+	return nil
+}
+
+// serve talks to a process over one of its connections.
+func (r *run) serve(conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	var h hello
+	if err := gob.NewDecoder(conn).Decode(&h); err != nil {
+		return
+	}
+	r.mu.Lock()
+	var p *process
+	for _, known := range r.processes {
+		if known.seat != nil && known.seat.name == h.Name {
+			p = known
+		}
+	}
+	r.mu.Unlock()
+	if p == nil {
+		return // it was killed just now
+	}
+	if _, err := conn.Write([]byte{1}); err != nil {
+		return
+	}
+	if h.Order {
+		r.mu.Lock()
+		p.orders = rpc.NewClient(conn)
+		r.mu.Unlock()
+		<-p.ended
+		return
+	}
+	server := rpc.NewServer()
+	if err := server.Register(&AirService{r.hub, p.seat}); err != nil {
+		r.hub.w.complain("%v", err)
+		return
+	}
+	r.hub.sit(p.seat)
+	defer r.hub.leave(p.seat)
+	server.ServeConn(conn)
+}
+
+// begin starts a replica.
+func (r *run) begin() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over {
+		return nil
+	}
+	r.names++
+	cfg := r.replicas
+	cfg.Name = fmt.Sprintf("replica-%d", r.names)
+	raw, err := json.Marshal(cfg)
+	if err != nil {
+		return err
+	}
+	p := &process{cmd: exec.Command(os.Args[0]), log: &bytes.Buffer{}, seat: &seat{name: cfg.Name}, ended: make(chan struct{})}
+	p.cmd.Env = append(os.Environ(), replicaVariable+"="+string(raw), "GOMAXPROCS=1")
+	p.cmd.Stderr = p.log
+	if err := p.cmd.Start(); err != nil {
+		return err
+	}
+	r.processes, r.logs = append(r.processes, p), append(r.logs, p.log)
+	r.wg.Go(func() {
+		_ = p.cmd.Wait() // how it ended is in its log
+		close(p.ended)
+		r.hub.leave(p.seat)
+		r.mu.Lock()
+		for i, o := range r.processes {
+			if o == p {
+				r.processes = append(r.processes[:i:i], r.processes[i+1:]...)
+				break
+			}
+		}
+		over := r.over
+		pause := time.Duration(r.r.IntN(200)) * time.Millisecond
+		r.mu.Unlock()
+		if over {
+			return
+		}
+		time.Sleep(pause) // until whoever watches over servers starts another
+		if err := r.begin(); err != nil {
+			r.hub.w.complain("%v", err)
+		}
+	})
+	return nil
+}
+
+// of returns the process at a seat, nil if it is dead.
+func (r *run) of(s *seat) *process {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.processes {
+		if p.seat == s {
+			return p
+		}
+	}
+	return nil
+}
+
+// someone returns a process that takes orders.
+func (r *run) someone() *rpc.Client {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var able []*rpc.Client
+	for _, p := range r.processes {
+		if p.orders != nil && !p.seat.isStopped(r.hub) {
+			able = append(able, p.orders)
+		}
+	}
+	if len(able) == 0 {
+		return nil
+	}
+	return able[r.r.IntN(len(able))]
+}
+
+// ready tells how many processes take orders.
+func (r *run) ready() (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.processes {
+		if p.orders != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// decide makes the fates of the run. Whoever sends has the campaign, so they meet its owner.
+func (r *run) decide(kills, stops int) {
+	for range kills {
+		at, when, term := 1+r.r.IntN(60), r.r.IntN(3), r.r.IntN(5) == 0
+		delay := time.Duration(r.r.IntN(10)) * time.Millisecond
+		r.hub.fates = append(r.hub.fates, fate{at, func(s *seat, before bool) {
+			switch {
+			case before && when == 0, !before && when == 1:
+				r.kill(s, term)
+			case !before && when == 2: // somewhere in the database, perhaps
+				r.wg.Go(func() { time.Sleep(delay); r.kill(s, term) })
+			}
+		}})
+	}
+	for range stops {
+		at, when := 1+r.r.IntN(60), r.r.IntN(3)
+		delay := time.Duration(r.r.IntN(10)) * time.Millisecond
+		for_ := time.Duration(float64(r.replicas.TTL) * (0.5 + 2*r.r.Float64()))
+		r.hub.fates = append(r.hub.fates, fate{at, func(s *seat, before bool) {
+			switch {
+			case before && when == 0, !before && when == 1:
+				r.stop(s, for_)
+			case !before && when == 2:
+				r.wg.Go(func() { time.Sleep(delay); r.stop(s, for_) })
+			}
+		}})
+	}
+}
+
+// kill ends a process, in good order or not.
+func (r *run) kill(s *seat, term bool) {
+	p := r.of(s)
+	if p == nil {
+		return
+	}
+	r.mu.Lock()
+	signal := syscall.SIGKILL
+	if term {
+		signal = syscall.SIGTERM
+		r.did.terms++
+	} else {
+		r.did.kills++
+	}
+	r.mu.Unlock()
+	if err := p.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		r.hub.w.complain("%v", err)
+	}
+	if !term {
+		r.hub.leave(s)
+	}
+}
+
+// stop stops a process for a while.
+func (r *run) stop(s *seat, for_ time.Duration) {
+	p := r.of(s)
+	if p == nil {
+		return
+	}
+	r.mu.Lock()
+	r.did.stops++
+	r.mu.Unlock()
+	r.hub.stop(s, true)
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		r.hub.w.complain("%v", err)
+	}
+	r.wg.Go(func() {
+		time.Sleep(for_)
+		r.hub.stop(s, false)
+		_ = p.cmd.Process.Signal(syscall.SIGCONT)
+	})
+}
+
+// play runs the campaign to its end.
+func (r *run) play(dir string) (err error) {
+	if err := r.listen(dir); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.finish()) }()
+	for range r.many {
+		if err := r.begin(); err != nil {
+			return err
+		}
+	}
+	patience := time.Now().Add(hang)
+	orders := r.world.orders
+	next := time.Now()
+	for all := false; ; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(patience) {
+			return errors.New("the campaign has not ended within reason")
+		}
+		all = all || r.ready() == r.many
+		to := r.someone()
+		if !all || to == nil {
+			continue
+		}
+		if len(orders) > 0 && time.Now().After(next) {
+			// An order whose answer got lost is given again; given twice it does no harm.
+			if call := to.Go("OrderService.Give", Order{orders[0], campaignID}, &Nothing{}, make(chan *rpc.Call, 1)); answered(call) == nil {
+				orders, next = orders[1:], time.Now().Add(time.Duration(r.r.IntN(400))*time.Millisecond)
+			}
+			continue
+		}
+		var over bool
+		if call := to.Go("OrderService.Over", campaignID, &over, make(chan *rpc.Call, 1)); answered(call) == nil && over && len(orders) == 0 {
+			return nil
+		}
+	}
+}
+
+// answered waits for an answer, not for ever: whoever was asked may be stopped, or dead.
+func answered(call *rpc.Call) error {
+	select {
+	case <-call.Done:
+		return call.Error
+	case <-time.After(3 * time.Second):
+		return os.ErrDeadlineExceeded
+	}
+}
+
+// finish ends all processes, in good order.
+func (r *run) finish() error {
+	r.mu.Lock()
+	r.over = true
+	processes := append([]*process(nil), r.processes...)
+	r.mu.Unlock()
+	for _, p := range processes {
+		_ = p.cmd.Process.Signal(syscall.SIGCONT)
+		_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	}
+	for _, p := range processes {
+		select {
+		case <-p.ended:
+		case <-time.After(20 * time.Second):
+			_ = p.cmd.Process.Kill()
+			<-p.ended
+			r.hub.w.complain("%s does not end on SIGTERM", p.seat.name)
+		}
+	}
+	err := r.listener.Close()
+	r.hub.close()
+	r.wg.Wait()
+	for _, log := range r.logs {
+		for lines := bufio.NewScanner(bytes.NewReader(log.Bytes())); lines.Scan(); {
+			switch line := lines.Bytes(); {
+			case bytes.Contains(line, []byte("run by another server now")), bytes.Contains(line, []byte("lease has ended")):
+				r.did.fenced++
+			case bytes.Contains(line, []byte("campaign goes on")):
+				r.did.takenOver++
+			}
+		}
+	}
+	r.did.again = r.hub.w.again
+	return err
+}
+
+// said returns what the processes have written.
+func (r *run) said() string {
+	var b bytes.Buffer
+	for _, log := range r.logs {
+		b.Write(log.Bytes())
+	}
+	return b.String()
+}
