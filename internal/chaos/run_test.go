@@ -217,13 +217,13 @@ func (r *run) decide(kills, stops int) {
 	for range stops {
 		at, when := 1+r.r.IntN(60), r.r.IntN(3)
 		delay := time.Duration(r.r.IntN(10)) * time.Millisecond
-		for_ := time.Duration(float64(r.replicas.TTL) * (0.5 + 2*r.r.Float64()))
+		length := time.Duration(float64(r.replicas.TTL) * (0.5 + 2*r.r.Float64()))
 		r.hub.fates = append(r.hub.fates, fate{at, func(s *seat, before bool) {
 			switch {
 			case before && when == 0, !before && when == 1:
-				r.stop(s, for_)
+				r.stop(s, length)
 			case !before && when == 2:
-				r.wg.Go(func() { time.Sleep(delay); r.stop(s, for_) })
+				r.wg.Go(func() { time.Sleep(delay); r.stop(s, length) })
 			}
 		}})
 	}
@@ -253,7 +253,7 @@ func (r *run) kill(s *seat, term bool) {
 }
 
 // stop stops a process for a while.
-func (r *run) stop(s *seat, for_ time.Duration) {
+func (r *run) stop(s *seat, length time.Duration) {
 	p := r.of(s)
 	if p == nil {
 		return
@@ -266,7 +266,7 @@ func (r *run) stop(s *seat, for_ time.Duration) {
 		r.hub.w.complain("%v", err)
 	}
 	r.wg.Go(func() {
-		time.Sleep(for_)
+		time.Sleep(length)
 		r.hub.stop(s, false)
 		_ = p.cmd.Process.Signal(syscall.SIGCONT)
 	})

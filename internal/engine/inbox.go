@@ -25,7 +25,10 @@ type letter struct {
 // orders are the inputs that people give, by the names of their types.
 var orders = func() map[string]reflect.Type {
 	byName := map[string]reflect.Type{}
-	for _, in := range []campaign.Input{campaign.StopRequested{}, campaign.PauseRequested{}, campaign.ResumeRequested{}} {
+	for _, in := range []campaign.Input{
+		campaign.StopRequested{}, campaign.PauseRequested{}, campaign.ResumeRequested{},
+		campaign.ExtendRequested{}, campaign.RedundancyRequested{}, campaign.RetryRequested{}, campaign.ExcludeRequested{},
+	} {
 		byName[reflect.TypeOf(in).Name()] = reflect.TypeOf(in)
 	}
 	return byName
@@ -47,6 +50,11 @@ func orderLetter(campaignID string, in campaign.Input, audit []store.AuditEntry)
 func asLetter(campaignID string, l letter) (store.Letter, error) {
 	body, err := json.Marshal(l)
 	return store.Letter{CampaignID: campaignID, Body: body}, err
+}
+
+func readLetter(stored store.Letter) (l letter, err error) {
+	err = json.Unmarshal(stored.Body, &l)
+	return l, err
 }
 
 // order reads the order of a letter.
@@ -135,8 +143,8 @@ func (e *Engine) readLettersOf(ctx context.Context, r *run) (int, error) {
 
 // open does what a letter asks for, and returns the reply to an order.
 func (e *Engine) open(ctx context.Context, r *run, stored store.Letter) (reply []byte, err error) {
-	var l letter
-	if err := json.Unmarshal(stored.Body, &l); err != nil {
+	l, err := readLetter(stored)
+	if err != nil {
 		return nil, err
 	}
 	if l.Event != nil {
