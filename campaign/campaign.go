@@ -31,6 +31,7 @@ type Campaign struct {
 	encoders   []*fec.Encoder // per lane, made when first needed
 	unsettled  []int          // per stage index: active devices in it
 	tally      [outcomes]int  // devices by outcome
+	stand      stand          // devices by what people see of them
 	needing    []int          // per lane: devices that may need another fragment
 	status     []statusCount  // per group: devices in the status stage
 	statusAt   int            // index of StageStatus, or -1
@@ -113,7 +114,7 @@ func (c *Campaign) derive() {
 // recount rebuilds the counters and timers from the devices.
 func (c *Campaign) recount() {
 	c.unsettled = make([]int, len(c.stages))
-	c.tally = [outcomes]int{}
+	c.tally, c.stand = [outcomes]int{}, stand{}
 	c.needing = make([]int, len(c.spec.Lanes))
 	c.status = make([]statusCount, len(c.spec.Groups))
 	c.statusAt = slices.Index(c.stages, StageStatus)
@@ -250,6 +251,8 @@ func (c *Campaign) change(i int, f func(d *Device)) {
 func (c *Campaign) count(i, n int) {
 	d := &c.devices[i]
 	c.tally[d.Outcome] += n
+	stage, seen := d.seen()
+	c.stand[stage][seen] += n
 	if d.Outcome != Active {
 		return
 	}

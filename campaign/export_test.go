@@ -18,12 +18,13 @@ func CheckDerived(c *Campaign) error {
 	type derived struct {
 		Unsettled []int
 		Tally     [outcomes]int
+		Stand     stand
 		Needing   []int
 		Status    []statusCount
 		Frames    map[string]int
 	}
 	of := func(c *Campaign) derived {
-		return derived{slices.Clone(c.unsettled), c.tally, slices.Clone(c.needing), slices.Clone(c.status), c.frames}
+		return derived{slices.Clone(c.unsettled), c.tally, c.stand, slices.Clone(c.needing), slices.Clone(c.status), c.frames}
 	}
 	fresh := *c
 	fresh.timers = nil

@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"slices"
 	"time"
 
 	"github.com/starling-fuota/starling/fleet"
@@ -37,13 +38,45 @@ type StageProgress struct {
 	Failed  int       `json:"failed"`  // in this stage
 }
 
-// Progress counts where everyone is. It costs a walk over all devices.
+// stand is how many devices are where, as people see them. It is kept up to date, because people
+// watch all the time and a walk over all devices costs as much as many steps.
+type stand [stages][sights]int
+
+// What people see of a device in a stage.
+const (
+	seenWorking  = iota // or it waits for the gate
+	seenThrough         // verified: it has passed all stages
+	seenFailed          // there
+	seenCleaning        // its clean-up is under way
+	seenUndoing         // the same, and it had failed before
+	seenExcluded
+	sights = iota
+)
+
+// seen returns where a device is, and as what.
+func (d *Device) seen() (Stage, int) {
+	switch {
+	case d.Reason == ReasonExcluded:
+		return StageNone, seenExcluded
+	case d.Outcome == Stopping && d.Was != ReasonNone:
+		return d.Reached, seenUndoing
+	case d.Outcome == Stopping:
+		return d.Reached, seenCleaning
+	case d.Outcome == Verified:
+		return d.Stage, seenThrough
+	case d.Outcome == Failed || d.Was != ReasonNone:
+		return d.Stage, seenFailed
+	}
+	return d.Stage, seenWorking
+}
+
+// Progress tells where everyone is.
 func (c *Campaign) Progress() Progress {
 	h := &c.head
 	p := Progress{
 		Status: h.Status, Reason: h.Reason, Detail: h.Detail, Started: h.Started, Ended: h.Ended,
 		Paused: !h.Paused.IsZero(), CleaningUp: h.CleaningUp,
-		Devices: len(c.devices), Verified: c.tally[Verified], Failed: c.tally[Failed],
+		Devices: len(c.devices), Verified: c.tally[Verified], Failed: c.tally[Failed], Excluded: c.stand[StageNone][seenExcluded],
 		FragmentsSent: h.FragmentsSent, CodedSent: h.CodedSent, UnicastSent: h.UnicastSent, Airtime: h.Airtime.Seconds(),
 	}
 	for g := range c.groups {
@@ -51,37 +84,23 @@ func (c *Campaign) Progress() Progress {
 			p.FragmentsPlan += l.Last
 		}
 	}
-	order := stagesOf(&c.spec)
-	at := make(map[Stage]int, len(order))
-	for k, s := range order {
-		at[s] = k
-		p.Stages = append(p.Stages, StageProgress{Stage: s, Opened: h.Stages[k].Opened, Closed: h.Stages[k].Closed})
+	further := 0 // devices that are beyond the stage
+	for _, n := range c.stand {
+		further += n[seenThrough]
 	}
-	for i := range c.devices {
-		d := &c.devices[i]
-		reached := at[d.Stage]
-		switch {
-		case d.Reason == ReasonExcluded:
-			p.Excluded++
-			continue
-		case d.Outcome == Stopping:
-			reached = at[d.Reached]
-			if h.Status == fleet.Failed {
-				p.Failed++
-			}
+	for k, s := range slices.Backward(stagesOf(&c.spec)) {
+		n := c.stand[s]
+		failed, working := n[seenFailed]+n[seenUndoing], n[seenWorking]+n[seenCleaning]
+		if h.Status == fleet.Failed {
+			// The clean-up of a campaign that has failed is one of devices that have.
+			p.Failed += n[seenUndoing] + n[seenCleaning]
+			failed, working = failed+n[seenCleaning], n[seenWorking]
 		}
-		if d.Outcome == Verified {
-			reached = len(order)
-		}
-		for k := range reached {
-			p.Stages[k].Passed++
-		}
-		switch {
-		case d.Outcome == Failed || d.Outcome == Stopping && h.Status == fleet.Failed || d.Was != ReasonNone:
-			p.Stages[reached].Failed++
-		case reached < len(order):
-			p.Stages[reached].Working++
-		}
+		p.Stages = append(p.Stages, StageProgress{
+			Stage: s, Opened: h.Stages[k].Opened, Closed: h.Stages[k].Closed, Passed: further, Working: working, Failed: failed,
+		})
+		further += failed + working
 	}
+	slices.Reverse(p.Stages)
 	return p
 }

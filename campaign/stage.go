@@ -28,6 +28,7 @@ const (
 	StageDeleteImage
 	StageDeleteSession
 	StageDeleteGroup
+	stages = iota
 )
 
 var stageNames = [...]string{

@@ -207,7 +207,7 @@ func (e *Engine) commit(ctx context.Context, r *run) error {
 	return nil
 }
 
-// progressEvery is how many commits may pass between two counts of all devices, beside
+// progressEvery is how many commits may pass between two reports to watchers, beside
 // those at which the campaign as a whole changes.
 const progressEvery = 32
 
