@@ -26,6 +26,7 @@ type serve struct {
 	LogJSON  bool   `name:"log-json" env:"STARLING_LOG_JSON" help:"Log lines as JSON (${env})."`
 
 	transport `group:"How the server is reached:"`
+	Lease     replica    `embed:"" prefix:"lease-" group:"With several servers on one PostgreSQL database:"`
 	OIDC      openID     `embed:"" prefix:"oidc-" group:"Logging in through an OpenID provider:"`
 	Sim       simulation `embed:"" prefix:"sim-" group:"With --network simulated:"`
 }
@@ -40,8 +41,9 @@ and its profile, in a band with one gateway. Time runs fast there while a campai
 does not go back. The simulated devices live as long as the process: after a restart
 they have forgotten what they received, and run the firmware that the server knows of.
 
-One process serves a database; it ends in good order on Ctrl-C or SIGTERM, and nothing
-is lost if it is killed.`
+One process serves an SQLite database. Any number of them serve a PostgreSQL database, and
+share its campaigns; with simulated devices, which live in one process, it must be the only one.
+A server ends in good order on Ctrl-C or SIGTERM, and nothing is lost if it is killed.`
 }
 
 // Run serves until it is interrupted; that is its orderly end.
@@ -52,7 +54,7 @@ func (s *serve) Run(ctx context.Context, std *cli.Streams) (err error) {
 		return err
 	}
 	// All that can be wrong with the flags comes before a database is made.
-	if err := s.Sim.check(); err != nil {
+	if err := errors.Join(s.Sim.check(), s.Lease.check()); err != nil {
 		return err
 	}
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen)
@@ -123,7 +125,7 @@ type network struct {
 // network connects the network server.
 func (s *serve) network(ctx context.Context, db store.Store, meter engine.Meter, log *slog.Logger) (*network, error) {
 	if s.Network == "simulated" {
-		return s.Sim.run(ctx, db, meter, log)
+		return s.Sim.run(ctx, db, s.Lease.lease(s.Database), meter, log)
 	}
 	return &network{Runner: service.NoNetwork{}, failed: context.WithoutCancel(ctx), stop: func() error { return nil }}, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -34,8 +35,8 @@ func (s *simulation) check() error {
 }
 
 // run starts an engine on a simulated network that has the devices of the store, as far as
-// campaigns need them.
-func (s *simulation) run(ctx context.Context, db store.Store, meter engine.Meter, log *slog.Logger) (*network, error) {
+// campaigns need them. Lease is nil for a database that no other server can open.
+func (s *simulation) run(ctx context.Context, db store.Store, lease *engine.Lease, meter engine.Meter, log *slog.Logger) (*network, error) {
 	begin, err := beginning(ctx, db, time.Now())
 	if err != nil {
 		return nil, err
@@ -47,12 +48,18 @@ func (s *simulation) run(ctx context.Context, db store.Store, meter engine.Meter
 	net := simulated.New(air, time.Now)
 	net.SetPace(paces[s.Pace])
 	net.Grow(lookup(db), s.Loss)
-	eng := engine.New(engine.Config{Store: db, Adapter: net, Source: net, Log: log, Meter: meter})
+	if lease != nil {
+		lease.Alone = true // nobody else has these devices
+	}
+	eng := engine.New(engine.Config{Store: db, Adapter: net, Source: net, Log: log, Meter: meter, Lease: lease})
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	failed, fail := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
 	go func() {
 		err := eng.Run(running)
+		if errors.Is(err, store.ErrAlone) {
+			err = fmt.Errorf("simulated devices live in one process, so this server must be the only one that runs campaigns of the database: stop the other one, or run this one without --network: %w", err)
+		}
 		fail()
 		ended <- err
 	}()

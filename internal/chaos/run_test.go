@@ -203,7 +203,7 @@ func (r *run) ready() (n int) {
 // decide makes the fates of the run. Whoever sends has the campaign, so they meet its owner.
 func (r *run) decide(kills, stops int) {
 	for range kills {
-		at, when, term := 1+r.r.IntN(60), r.r.IntN(3), r.r.IntN(5) == 0
+		at, when, term := 1+r.r.IntN(40), r.r.IntN(3), r.r.IntN(5) == 0
 		delay := time.Duration(r.r.IntN(10)) * time.Millisecond
 		r.hub.fates = append(r.hub.fates, fate{at, func(s *seat, before bool) {
 			switch {
@@ -215,7 +215,7 @@ func (r *run) decide(kills, stops int) {
 		}})
 	}
 	for range stops {
-		at, when := 1+r.r.IntN(60), r.r.IntN(3)
+		at, when := 1+r.r.IntN(40), r.r.IntN(3)
 		delay := time.Duration(r.r.IntN(10)) * time.Millisecond
 		length := time.Duration(float64(r.replicas.TTL) * (0.5 + 2*r.r.Float64()))
 		r.hub.fates = append(r.hub.fates, fate{at, func(s *seat, before bool) {

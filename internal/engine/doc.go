@@ -10,6 +10,9 @@
 //	                               │  after commit
 //	                        dispatch: network.Adapter, then store.MarkSent
 //
+// With a Lease, several processes share the campaigns of a store: each owns some, stops sending
+// before its lease can have ended, and passes on what belongs to others through the store's inbox.
+//
 // After a crash, Load brings every running campaign back from its last committed step,
 // and the outbox is sent again from the first frame that was not marked: commands may
 // go out twice, and none is lost. After a commit that failed or whose fate is unknown,

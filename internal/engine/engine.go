@@ -105,7 +105,7 @@ func New(cfg Config) *Engine {
 // Run drives the running campaigns, or its share of them, until ctx ends. It is called once.
 func (e *Engine) Run(ctx context.Context) error {
 	defer close(e.done)
-	if err := e.tenure.join(ctx); err != nil {
+	if err := e.tenure.begin(ctx); err != nil {
 		return orNil(ctx, err)
 	}
 	defer e.drain(ctx)

@@ -46,6 +46,8 @@ type world struct {
 	ended chan engine.Progress
 	stop  func()
 	watch func(engine.Progress) // called on the engine's goroutine
+	lease *engine.Lease         // of engines to come; nil: they are alone
+	air   network.Adapter       // of engines to come; nil: net
 }
 
 func newWorld(t *testing.T, cfg sim.FleetConfig, imageSize int) *world {
@@ -199,8 +201,12 @@ func (w *world) run() { w.runFor(-1, func() {}) }
 func (w *world) runFor(waits int, died func()) {
 	stored := &grave{Store: w.store}
 	source := &mortal{Network: w.net, waits: waits, die: func() { stored.dead.Store(true); died() }}
+	air := w.air
+	if air == nil {
+		air = w.net
+	}
 	w.eng = engine.New(engine.Config{
-		Store: stored, Adapter: w.net, Source: source, Log: slog.New(slog.NewTextHandler(testWriter{w.t}, nil)),
+		Store: stored, Adapter: air, Source: source, Lease: w.lease, Log: slog.New(slog.NewTextHandler(testWriter{w.t}, nil)),
 		Publish: func(p engine.Progress) {
 			w.watch(p)
 			if p.Status.Ended() && !p.CleaningUp {

@@ -109,6 +109,25 @@ func (t *tenure) join(ctx context.Context) error {
 	return nil
 }
 
+// begin is the first join. A process that must be alone waits for the lease of another to end: that
+// may be its own earlier life, which was killed.
+func (t *tenure) begin(ctx context.Context) error {
+	err := t.join(ctx)
+	if t.alone() || !t.lease.Alone {
+		return err
+	}
+	ticks := time.NewTicker(t.lease.Renew)
+	defer ticks.Stop()
+	for last := t.lease.Now().Add(t.lease.TTL + t.lease.Renew); errors.Is(err, store.ErrAlone) && t.lease.Now().Before(last); err = t.join(ctx) {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticks.C:
+		}
+	}
+	return err
+}
+
 // renewed notes that the lease is good for a TTL from began, when it was asked for. The caller holds mu.
 func (t *tenure) renewed(began time.Time) {
 	if !t.alone() {

@@ -2,6 +2,7 @@ package relational
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -25,13 +26,12 @@ func (d DB) Join(ctx context.Context, r store.Replica, ttl time.Duration) error 
 			return err
 		}
 		var other string
-		err := each(ctx, q, func(scan func(...any) error) error { return scan(&other) },
-			"SELECT name FROM replica WHERE id <> ? AND (alone OR ?) ORDER BY id DESC", r.ID, r.Alone)
-		if err != nil {
+		err := one(ctx, q, []any{&other}, "SELECT name FROM replica WHERE id <> ? AND (alone OR ?) ORDER BY id LIMIT 1", r.ID, r.Alone)
+		switch {
+		case err == nil:
+			return fmt.Errorf("%w: %q", store.ErrAlone, other)
+		case !errors.Is(err, store.ErrNotFound):
 			return err
-		}
-		if other != "" {
-			return fmt.Errorf("%w: %s", store.ErrAlone, other)
 		}
 		_, err = q.Exec(ctx, "INSERT INTO replica (id, name, alone, until) VALUES (?, ?, ?, "+d.Clock+" + ?)", r.ID, r.Name, r.Alone, ttl.Microseconds())
 		if _, ok := d.Taken(err); ok {

@@ -116,7 +116,8 @@ func aloneReplicas(t *testing.T, open Open) {
 	must(t, s.Join(ctx, store.Replica{ID: "b", Name: "host b", Alone: true}, long))
 	want(t, s.Join(ctx, store.Replica{ID: "c"}, long), store.ErrAlone)
 	must(t, s.Leave(ctx, "b"))
-	must(t, s.Join(ctx, store.Replica{ID: "c"}, long))
+	must(t, s.Join(ctx, store.Replica{ID: "c"}, long)) // nameless
+	want(t, s.Join(ctx, store.Replica{ID: "d", Alone: true}, long), store.ErrAlone)
 }
 
 // claimsTogether lets many replicas claim at once: each run goes to one of them.
