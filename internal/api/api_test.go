@@ -44,15 +44,21 @@ func (r runner) Start(ctx context.Context, id string, audit ...store.AuditEntry)
 
 func (r runner) Order(ctx context.Context, id string, in machine.Input, audit ...store.AuditEntry) (machine.Receipt, error) {
 	step := store.Step{CampaignID: id, Status: fleet.Running, Audit: audit}
-	switch in.(type) {
+	switch in := in.(type) {
 	case machine.StopRequested:
 		step.Status, step.Timeline = fleet.Stopped, []store.TimelineEntry{{At: time.Now(), Code: "campaign.stopped", Text: "stopped"}}
 	case machine.PauseRequested:
 		step.Paused = true
 	case machine.ResumeRequested:
 		return machine.Receipt{}, errors.New("secret db error: " + aKey)
+	case machine.RetryRequested:
+		late := machine.Refusal{DevEUI: lorawan.MustParseEUI64(devEUI), Code: machine.ReasonOrderTooLate, Text: "has missed the session"}
+		if len(in.Devices) == 0 {
+			return machine.Receipt{}, &machine.RefusedError{Refused: []machine.Refusal{late}}
+		}
+		return machine.Receipt{Reached: 1, Refused: []machine.Refusal{late}}, r.CommitStep(ctx, step)
 	}
-	return machine.Receipt{}, r.CommitStep(ctx, step)
+	return machine.Receipt{Reached: 1}, r.CommitStep(ctx, step)
 }
 
 // server is a running API and what it has logged.

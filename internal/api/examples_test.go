@@ -188,12 +188,17 @@ func (c *contract) run(id, token string, stop bool) {
 
 // bodies are the valid bodies of operations that are not of a family.
 var bodies = map[string]string{
-	"act-on-campaign": `{"action":"start"}`,
-	"act-on-job":      `{"action":"cancel"}`,
-	"copy-campaign":   `{"name":"a copy"}`,
-	"set-of-outcome":  `{"name":"again","outcomes":["failed"]}`,
-	"set-password":    `{"password":"` + password + `"}`,
-	"create-reports":  `{"month":"2026-01"}`,
+	"act-on-campaign":    `{"action":"start"}`,
+	"act-on-job":         `{"action":"cancel"}`,
+	"copy-campaign":      `{"name":"a copy"}`,
+	"extend-campaign":    `{"for_s":3600}`,
+	"add-redundancy":     `{"percent":10}`,
+	"retry-devices":      `{"devices":["` + devEUI + `"],"reasons":["device.no_answer"]}`,
+	"exclude-devices":    `{"devices":["` + devEUI + `"]}`,
+	"stop-all-campaigns": `{}`,
+	"set-of-outcome":     `{"name":"again","outcomes":["failed"]}`,
+	"set-password":       `{"password":"` + password + `"}`,
+	"create-reports":     `{"month":"2026-01"}`,
 }
 
 // withoutProvider are operations that a server without an OpenID provider does not do.
@@ -210,6 +215,8 @@ func (c *contract) example(op *operation, token string) (r request, ok bool) {
 	switch {
 	case op.kind() == "campaigns" && op.method == http.MethodGet && strings.Count(op.path, "/") > 4, op.id == "set-of-outcome":
 		c.run(r.id, token, true)
+	case slices.Contains([]string{"extend-campaign", "add-redundancy", "retry-devices", "exclude-devices"}, op.id):
+		c.run(r.id, token, false)
 	case op.id == "upload-file", op.id == "download-file":
 		if op.id == "download-file" {
 			up, _ := c.example(c.byRoute["PUT "+op.path], token)

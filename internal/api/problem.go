@@ -15,6 +15,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	machine "github.com/starling-fuota/starling/campaign"
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/bulk"
 	"github.com/starling-fuota/starling/internal/service"
@@ -75,6 +76,7 @@ const (
 	codeConflict        = "conflict"
 	codeInUse           = "in_use"
 	codeWrongState      = "wrong_state"
+	codeRefused         = "refused"
 	codeQuota           = "quota"
 	codePending         = "idempotency_pending"
 	codeNotKept         = "idempotency_not_kept"
@@ -110,6 +112,7 @@ var kinds = map[string]struct {
 	codeInUse:           {http.StatusConflict, "A running campaign uses this"},
 	codeWrongState:      {http.StatusConflict, "This is not possible now"},
 	codeApproval:        {http.StatusConflict, "The campaign needs the approval of a second person"},
+	codeRefused:         {http.StatusConflict, "The campaign can do nothing of this now"},
 	codeQuota:           {http.StatusConflict, "The quota of the subscriber is used up"},
 	codePending:         {http.StatusConflict, "A request with this key has no answer yet"},
 	codeNotKept:         {http.StatusConflict, "The request was done, its answer was too large to be kept"},
@@ -153,6 +156,7 @@ func problem(ctx context.Context, log *slog.Logger, err error) *Problem {
 func translate(err error) *Problem {
 	var told *Problem
 	var wait *service.RetryError
+	var refused *machine.RefusedError
 	switch {
 	case errors.As(err, &told):
 		return told
@@ -160,6 +164,8 @@ func translate(err error) *Problem {
 		return newProblem(codeUnauthenticated, "Send a token that is valid: Authorization: Bearer TOKEN.")
 	case errors.Is(err, service.ErrForbidden):
 		return newProblem(codeForbidden, sentence(err))
+	case errors.As(err, &refused):
+		return newProblem(codeRefused, sentence(err))
 	case errors.As(err, &wait):
 		p := newProblem(codeRateLimited, "Wait before you try again.")
 		p.retryAfter = wait.After

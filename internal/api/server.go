@@ -81,6 +81,7 @@ func newAPI(cfg Config) (*api, *http.ServeMux) {
 	a.contents()
 	a.tables()
 	a.campaigns()
+	a.control()
 	a.events()
 	a.people()
 	a.records()

@@ -20,23 +20,27 @@ type Campaigns struct {
 // Campaign is "campaign".
 type Campaign struct {
 	Connection
-	List     List                   `cmd:"" help:"List campaigns."`
-	Show     Show                   `cmd:"" help:"Show the settings of a campaign."`
-	Create   Create[campaignFields] `cmd:"" help:"Create a campaign."`
-	Update   Update[campaignFields] `cmd:"" help:"Change a campaign, until it is started."`
-	Copy     copyCampaign           `cmd:"" help:"Create a campaign with the settings of another."`
-	Archive  Archive                `cmd:"" help:"Take campaigns out of the lists."`
-	Start    order                  `cmd:"" help:"Start a campaign."`
-	Stop     order                  `cmd:"" help:"Stop a running campaign and clean up on its devices."`
-	Pause    order                  `cmd:"" help:"Keep a running campaign from sending."`
-	Resume   order                  `cmd:"" help:"Let a paused campaign go on."`
-	Progress campaignProgress       `cmd:"" help:"Show how far a campaign is."`
-	Devices  campaignDevices        `cmd:"" help:"List the devices of a started campaign."`
-	Groups   campaignGroups         `cmd:"" help:"List the multicast groups of a started campaign."`
-	Timeline campaignTimeline       `cmd:"" help:"List what happened in a campaign."`
-	Watch    watch                  `cmd:"" help:"Follow a campaign until it ends."`
-	Export   exportList             `cmd:"" help:"Write all campaigns as a table."`
-	Bulk     Bulk[campaignFields]   `cmd:"" help:"Archive, restore or change many campaigns."`
+	List       List                   `cmd:"" help:"List campaigns."`
+	Show       Show                   `cmd:"" help:"Show the settings of a campaign."`
+	Create     Create[campaignFields] `cmd:"" help:"Create a campaign."`
+	Update     Update[campaignFields] `cmd:"" help:"Change a campaign, until it is started."`
+	Copy       copyCampaign           `cmd:"" help:"Create a campaign with the settings of another."`
+	Archive    Archive                `cmd:"" help:"Take campaigns out of the lists."`
+	Start      order                  `cmd:"" help:"Start a campaign."`
+	Stop       stop                   `cmd:"" help:"Stop a running campaign, or all of them, and clean up on devices."`
+	Pause      order                  `cmd:"" help:"Keep a running campaign from sending."`
+	Resume     order                  `cmd:"" help:"Let a paused campaign go on."`
+	Extend     extend                 `cmd:"" help:"Give a running campaign more time, and its groups another session."`
+	Redundancy redundancy             `cmd:"" help:"Allow a running campaign more coded fragments."`
+	Retry      retryFailed            `cmd:"" help:"Take failed devices of a running campaign up again."`
+	Exclude    exclude                `cmd:"" help:"Take devices out of a running campaign for good."`
+	Progress   campaignProgress       `cmd:"" help:"Show how far a campaign is."`
+	Devices    campaignDevices        `cmd:"" help:"List the devices of a started campaign."`
+	Groups     campaignGroups         `cmd:"" help:"List the multicast groups of a started campaign."`
+	Timeline   campaignTimeline       `cmd:"" help:"List what happened in a campaign."`
+	Watch      watch                  `cmd:"" help:"Follow a campaign until it ends."`
+	Export     exportList             `cmd:"" help:"Write all campaigns as a table."`
+	Bulk       Bulk[campaignFields]   `cmd:"" help:"Archive, restore or change many campaigns."`
 }
 
 func (*Campaign) noun() *noun {

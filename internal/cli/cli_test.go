@@ -50,8 +50,13 @@ func (r runner) Start(ctx context.Context, id string, audit ...store.AuditEntry)
 }
 
 func (r runner) Order(ctx context.Context, id string, in campaign.Input, audit ...store.AuditEntry) (campaign.Receipt, error) {
-	if _, ok := in.(campaign.StopRequested); !ok {
+	switch in.(type) {
+	case campaign.StopRequested:
+	case campaign.PauseRequested, campaign.ResumeRequested:
 		return r.NoNetwork.Order(ctx, id, in, audit...)
+	default:
+		refused := []campaign.Refusal{{DevEUI: lorawan.EUI64{9}, Code: campaign.ReasonOrderUnknown, Text: "takes no part in this campaign"}}
+		return campaign.Receipt{Reached: 1, Refused: refused}, r.CommitStep(ctx, store.Step{CampaignID: id, Status: fleet.Running, Audit: audit})
 	}
 	return campaign.Receipt{}, r.CommitStep(ctx, store.Step{CampaignID: id, Status: fleet.Stopped, Audit: audit,
 		Timeline: []store.TimelineEntry{{At: time.Now(), Code: "campaign.stopped", Text: "by the operator"}}})

@@ -34,6 +34,7 @@ var ctx = service.As(context.Background(), identity.System(fleet.DefaultSubscrib
 type fakeRunner struct {
 	store  store.Store
 	orders []string
+	inputs []campaign.Input // of the orders to running campaigns
 	now    func() time.Time
 }
 
@@ -55,7 +56,8 @@ func (r *fakeRunner) Start(ctx context.Context, id string, audit ...store.AuditE
 
 func (r *fakeRunner) Order(ctx context.Context, id string, in campaign.Input, audit ...store.AuditEntry) (campaign.Receipt, error) {
 	step := store.Step{CampaignID: id, Status: fleet.Running, Audit: audit}
-	var order string
+	r.inputs = append(r.inputs, in)
+	order := "other"
 	switch in.(type) {
 	case campaign.StopRequested:
 		order, step.Status = "stop", fleet.Stopped
