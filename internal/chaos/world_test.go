@@ -144,7 +144,9 @@ func (w *world) populate(ctx context.Context, s store.Store) error {
 		s.Regions().Create(ctx, &fleet.Region{ID: "north", Name: "north", Groups: []lorawan.EUI64{groupID}}),
 		s.Files().Create(ctx, &fleet.File{ID: "file", Name: "image", Size: content.Size, SHA256: content.SHA256, Type: fleet.FirmwareFile, Version: target}),
 		s.Campaigns().Create(ctx, &fleet.Campaign{ID: campaignID, Name: "chaos", Type: fleet.FOTACampaign, DeviceSets: []string{"all"}, Regions: []string{"north"}, FileID: "file",
-			MaxDuration: 7 * 24 * time.Hour, SuccessThreshold: w.threshold, Policy: fleet.CampaignPolicy{Retries: 30}}),
+			MaxDuration: 7 * 24 * time.Hour, SuccessThreshold: w.threshold,
+			// Patience, so that no device that does as it should runs out of luck.
+			Policy: fleet.CampaignPolicy{Retries: 30, MaxRounds: 40, MaxCodedPercent: 400}}),
 	)
 }
 
