@@ -26,35 +26,35 @@ func (e *Engine) findOthers(ctx context.Context) {
 		e.log.Warn("campaigns of other servers not looked up", "err", err)
 		return
 	}
-	o := others{active: active, members: map[string][2][]lorawan.EUI64{}, byDevice: map[lorawan.EUI64]string{}, byGroup: map[lorawan.EUI64]string{}}
+	members, changed := map[string][2][]lorawan.EUI64{}, false
 	for _, r := range active {
 		if slices.ContainsFunc(e.runs, func(own *run) bool { return own.id == r.CampaignID }) {
 			continue
 		}
-		m, ok := e.others.members[r.CampaignID]
-		if !ok {
+		m, known := e.others.members[r.CampaignID]
+		if !known {
 			devices, groups, err := e.store.RunMembers(ctx, r.CampaignID)
 			if err != nil {
 				e.log.Warn("devices of a campaign of another server not looked up", "campaign", r.CampaignID, "err", err)
 				return
 			}
-			m = [2][]lorawan.EUI64{devices, groups}
+			m, changed = [2][]lorawan.EUI64{devices, groups}, true
 		}
-		o.members[r.CampaignID] = m
+		members[r.CampaignID] = m
 	}
-	if len(o.members) == len(e.others.members) && len(o.members) == 0 {
-		e.others.active = active
-		return
+	e.others.active = active
+	if !changed && len(members) == len(e.others.members) {
+		return // as mostly
 	}
-	for id, m := range o.members {
+	e.others = others{active: active, members: members, byDevice: map[lorawan.EUI64]string{}, byGroup: map[lorawan.EUI64]string{}}
+	for id, m := range members {
 		for _, dev := range m[0] {
-			o.byDevice[dev] = id
+			e.others.byDevice[dev] = id
 		}
 		for _, g := range m[1] {
-			o.byGroup[g] = id
+			e.others.byGroup[g] = id
 		}
 	}
-	e.others = o
 }
 
 // campaigns returns the campaigns of all active runs that are known, never nil.
