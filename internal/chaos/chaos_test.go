@@ -66,6 +66,7 @@ func newRun(seed uint64, cfg replicaConfig, many int) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg.Lazy = seed%2 == 1
 	return &run{seed: seed, r: rand.New(rand.NewPCG(seed, 5)), world: w, hub: newHub(w.net, w.witness, seed), replicas: cfg, many: many}, nil
 }
 
@@ -156,7 +157,7 @@ func impatient(dsn string) string {
 	}
 	q := u.Query()
 	q.Set("idle_in_transaction_session_timeout", leaseTTL.String())
-	q.Set("pool_max_conns", "4")
+	q.Set("pool_max_conns", "3")
 	u.RawQuery = q.Encode()
 	return u.String()
 }

@@ -53,6 +53,7 @@ type replicaConfig struct {
 	SQLite   string        // file; "": PostgreSQL
 	Postgres string        // URL
 	TTL      time.Duration // of its lease; 0: it is alone
+	Lazy     bool          // commits wait for more events, as on a network that has some at hand always
 }
 
 func testKEK() secret.KEK {
@@ -84,7 +85,7 @@ func (cfg replicaConfig) run() (err error) {
 	if err != nil {
 		return err
 	}
-	net, err := newAir(conn)
+	net, err := newAir(conn, cfg.Lazy)
 	if err != nil {
 		return err
 	}

@@ -105,7 +105,8 @@ func (a *AirService) EnsureGroup(g network.Group, answer *Sent) error {
 
 // air is the network in a replica process.
 type air struct {
-	hub *rpc.Client
+	hub  *rpc.Client
+	lazy bool
 
 	mu  sync.Mutex
 	now time.Time // time stands still while this process does not wait, or it is stopped anyway
@@ -128,8 +129,8 @@ func dial(socket string, h hello) (net.Conn, error) {
 	return conn, err
 }
 
-func newAir(conn net.Conn) (*air, error) {
-	a := &air{hub: rpc.NewClient(conn)}
+func newAir(conn net.Conn, lazy bool) (*air, error) {
+	a := &air{hub: rpc.NewClient(conn), lazy: lazy}
 	return a, a.hub.Call("AirService.Now", Nothing{}, &a.now)
 }
 
@@ -203,8 +204,9 @@ func (a *air) Wait(ctx context.Context, until time.Time) ([]network.Event, error
 	return answer.Events, nil
 }
 
-// Pending is false: each round is committed, as on a network whose next event nobody knows.
-func (*air) Pending() bool { return false }
+// Pending is false on a network whose next event nobody knows: each round is committed. Else
+// the batch of a round waits for more, and may die with its process.
+func (a *air) Pending() bool { return a.lazy }
 
 // Wake ends the present or next Wait.
 func (a *air) Wake() { a.hub.Go("AirService.Wake", Nothing{}, &Nothing{}, make(chan *rpc.Call, 1)) }

@@ -68,7 +68,7 @@ func newWorld(seed uint64) (*world, error) {
 	v1 := sim.Standard
 	v1.Config.Packages = device.Packages{ClockSync: lorawan.V1, McSetup: lorawan.V1, Fragmentation: lorawan.V1, FirmwareMgmt: lorawan.V1}
 	fl, err := sim.NewFleet(sim.FleetConfig{
-		Devices: 5 + r.IntN(6), Seed: seed, Start: start, Up: loss, Down: loss, Mix: []sim.Model{sim.Standard, v1},
+		Devices: 5 + r.IntN(4), Seed: seed, Start: start, Up: loss, Down: loss, Mix: []sim.Model{sim.Standard, v1},
 		UplinkPeriod: 15 * time.Minute, UplinkJitter: 2 * time.Minute,
 	})
 	if err != nil {
@@ -146,7 +146,7 @@ func (w *world) populate(ctx context.Context, s store.Store) error {
 		s.Campaigns().Create(ctx, &fleet.Campaign{ID: campaignID, Name: "chaos", Type: fleet.FOTACampaign, DeviceSets: []string{"all"}, Regions: []string{"north"}, FileID: "file",
 			MaxDuration: 7 * 24 * time.Hour, SuccessThreshold: w.threshold,
 			// Patience, so that no device that does as it should runs out of luck.
-			Policy: fleet.CampaignPolicy{Retries: 30, MaxRounds: 40, MaxCodedPercent: 400}}),
+			Policy: fleet.CampaignPolicy{Retries: 15, MaxRounds: 40, MaxCodedPercent: 400}}),
 	)
 }
 
