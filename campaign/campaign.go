@@ -37,6 +37,10 @@ type Campaign struct {
 	statusAt   int            // index of StageStatus, or -1
 	timers     timerHeap      // deadlines of devices; stale entries are skipped
 	frames     map[string]int // unicast Downlink.ID under way -> device
+	failures   [kinds]int     // failed devices by the kind of their reason
+	calendar   fleet.Calendar // when devices may be asked
+	watched    bool           // turns is known
+	turns      time.Time      // when the calendar opens or closes next; zero: never
 	tag        uint32         // first half of Downlink.ID
 
 	// The step under way.
@@ -61,15 +65,26 @@ func New(spec Spec, material Material) (*Campaign, error) {
 	}
 	c.devices = make([]Device, len(spec.Devices))
 	for i := range c.devices {
-		c.devices[i].Stage = c.stages[0]
+		c.devices[i].Stage, c.devices[i].Wave = c.stages[0], spec.Devices[i].Wave
+		if spec.Devices[i].Wave > 0 {
+			c.devices[i].Outcome = Later
+		}
 	}
-	c.derive()
-	c.groups = make([]Group, len(spec.Groups))
-	for i := range c.groups {
-		c.groups[i].NextFCnt = spec.Groups[i].FirstFCnt
-		c.groups[i].Lanes = make([]LaneState, len(c.groupLanes[i]))
+	if err := c.derive(); err != nil {
+		return nil, err
 	}
+	c.groups = c.newGroups()
 	return c, nil
+}
+
+// newGroups returns groups that have sent nothing yet.
+func (c *Campaign) newGroups() []Group {
+	groups := make([]Group, len(c.spec.Groups))
+	for i := range groups {
+		groups[i].NextFCnt = c.spec.Groups[i].FirstFCnt
+		groups[i].Lanes = make([]LaneState, len(c.groupLanes[i]))
+	}
+	return groups
 }
 
 // Load brings back a campaign from what was stored: devices and groups in the order
@@ -84,12 +99,17 @@ func Load(spec Spec, material Material, head Header, devices []Device, groups []
 	}
 	c := &Campaign{spec: spec, material: material, head: head, devices: devices, groups: groups}
 	c.stages = stagesOf(&c.spec)
-	c.derive()
-	return c, nil
+	if c.head.Still.IsZero() {
+		c.head.Still = c.head.Paused // as stored by versions that knew pauses only
+	}
+	return c, c.derive()
 }
 
 // derive builds what the state implies.
-func (c *Campaign) derive() {
+func (c *Campaign) derive() (err error) {
+	if c.calendar, err = c.spec.Schedule.Calendar(); err != nil {
+		return fmt.Errorf("campaign %s: %w", c.spec.ID, err)
+	}
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(c.spec.ID))
 	c.tag = h.Sum32()
@@ -109,12 +129,13 @@ func (c *Campaign) derive() {
 	}
 	c.encoders = make([]*fec.Encoder, len(c.spec.Lanes))
 	c.recount()
+	return nil
 }
 
 // recount rebuilds the counters and timers from the devices.
 func (c *Campaign) recount() {
 	c.unsettled = make([]int, len(c.stages))
-	c.tally, c.stand = [outcomes]int{}, stand{}
+	c.tally, c.stand, c.failures = [outcomes]int{}, stand{}, [kinds]int{}
 	c.needing = make([]int, len(c.spec.Lanes))
 	c.status = make([]statusCount, len(c.spec.Groups))
 	c.statusAt = slices.Index(c.stages, StageStatus)
@@ -163,6 +184,7 @@ func (c *Campaign) Step(now time.Time, in Input) Output {
 	c.out = Output{}
 	c.touched, c.touchedGroups = map[int]bool{}, map[int]bool{}
 
+	c.watchClock()
 	switch in := in.(type) {
 	case Start:
 		c.start()
@@ -188,9 +210,11 @@ func (c *Campaign) Step(now time.Time, in Input) Output {
 		c.retry(in)
 	case ExcludeRequested:
 		c.exclude(in)
+	case PromoteRequested:
+		c.promoted(in)
 	case TimerFired:
 	}
-	if c.head.Paused.IsZero() && !c.Done() {
+	if !c.stands() && !c.Done() {
 		c.fireTimers()
 		for g := range c.groups {
 			c.polled(g)
@@ -199,6 +223,9 @@ func (c *Campaign) Step(now time.Time, in Input) Output {
 	}
 
 	c.takeBack()
+	if c.Done() {
+		c.head.Held, c.head.Still = time.Time{}, time.Time{}
+	}
 	c.out.Devices = sortedKeys(c.touched)
 	c.out.Groups = sortedKeys(c.touchedGroups)
 	c.out.WakeAt = c.wakeAt()
@@ -253,6 +280,9 @@ func (c *Campaign) count(i, n int) {
 	c.tally[d.Outcome] += n
 	stage, seen := d.seen()
 	c.stand[stage][seen] += n
+	if d.Outcome == Failed {
+		c.failures[remedies[d.Reason].kind] += n
+	}
 	if d.Outcome != Active {
 		return
 	}
@@ -349,14 +379,14 @@ func (c *Campaign) fireTimers() {
 		c.runOut()
 		return
 	}
-	for len(c.timers) > 0 && !c.timers[0].at.After(c.now) {
+	for len(c.timers) > 0 && !c.timers[0].at.After(c.now) && !c.mute() {
 		t := heap.Pop(&c.timers).(timer)
 		if c.devices[t.device].Deadline.Equal(t.at) {
 			c.deadline(t.device)
 		}
 	}
 	for g := range c.groups {
-		if at := c.groups[g].Deadline; !at.IsZero() && !at.After(c.now) {
+		if at := c.groups[g].Deadline; !at.IsZero() && !at.After(c.now) && !c.stands() {
 			c.groupDeadline(g)
 		}
 	}
@@ -365,7 +395,7 @@ func (c *Campaign) fireTimers() {
 // wakeAt returns the earliest deadline of anything, or zero. What this step made due, as
 // when a session is armed late, is due now.
 func (c *Campaign) wakeAt() time.Time {
-	if c.Done() || c.head.Status == fleet.Configured || !c.head.Paused.IsZero() {
+	if c.Done() || c.head.Status == fleet.Configured || c.stands() {
 		return time.Time{}
 	}
 	var at time.Time
@@ -374,7 +404,7 @@ func (c *Campaign) wakeAt() time.Time {
 			at = t
 		}
 	}
-	for len(c.timers) > 0 {
+	for len(c.timers) > 0 && !c.mute() {
 		if t := c.timers[0]; c.devices[t.device].Deadline.Equal(t.at) {
 			earlier(t.at)
 			break
@@ -384,9 +414,13 @@ func (c *Campaign) wakeAt() time.Time {
 	for g := range c.groups {
 		earlier(c.groups[g].Deadline)
 	}
+	earlier(c.turns)
 	if c.head.Status == fleet.Running {
 		earlier(c.end())
-		if s := c.firstOpen(); s >= 0 {
+		if !c.head.Interval.Manual {
+			earlier(c.head.Interval.Until)
+		}
+		if s := c.firstOpen(); s >= 0 && !c.mute() {
 			earlier(c.head.Stages[s].Grace)
 		}
 	}

@@ -161,11 +161,11 @@ func (c *Campaign) goOn(g int) {
 	grp.MoreRounds += int(c.spec.Policy.MaxRounds)
 	c.touchedGroups[g] = true
 	for k, l := range c.groupLanes[g] {
-		if !c.mayExtend(g, &grp.Lanes[k], l) {
+		if c.head.Interval.Next > 0 || !c.mayExtend(g, &grp.Lanes[k], l) {
 			continue
 		}
 		for _, i := range c.members[l] {
-			if d := &c.devices[i]; d.Outcome == Failed && d.lacksFragments() {
+			if d := &c.devices[i]; d.Outcome == Failed && d.lacksFragments() && !c.earlier(i) {
 				c.takeUpIncomplete(i)
 			}
 		}
@@ -276,6 +276,12 @@ func (c *Campaign) retry(in RetryRequested) {
 		}
 		c.out.Receipt.Reached++
 		switch {
+		case c.earlier(i):
+			c.takeUp(i)
+			c.change(i, func(d *Device) { d.again(c.head.Wave, c.stages) })
+			if c.head.Gate >= 0 {
+				c.begin(i)
+			}
 		case d.lacksFragments() && !c.ahead(i):
 			c.takeUpIncomplete(i)
 		case d.Stage == StageStatus || d.Stage == StageData:
@@ -302,6 +308,10 @@ func (c *Campaign) barred(i int) (Reason, string) {
 	}
 	const instead = ": make a campaign for the devices that have failed"
 	switch {
+	case c.earlier(i):
+		if !c.joinWave(i) {
+			return ReasonOrderTooLate, "has failed in a phase that is over: it can join the next one until the session of that starts"
+		}
 	case d.lacksFragments():
 		if g := c.lane(i).Group; !c.ahead(i) && (!c.mayExtend(g, c.laneState(i), c.spec.Devices[i].Lane) || !c.mayOpen(i)) {
 			return ReasonOrderNoneLeft, "no further round is allowed: add redundancy, or extend the campaign"
@@ -342,7 +352,7 @@ func (c *Campaign) exclude(in ExcludeRequested) {
 	}
 	var leaving []int
 	for _, i := range c.membersOf(in.Devices) {
-		if o := c.devices[i].Outcome; o != Active && o != Failed {
+		if o := c.devices[i].Outcome; o != Active && o != Failed && o != Later {
 			text := "is out already"
 			if o == Verified {
 				text = "is verified: there is nothing to take it out of"
@@ -352,7 +362,7 @@ func (c *Campaign) exclude(in ExcludeRequested) {
 		}
 		leaving = append(leaving, i)
 	}
-	if len(leaving) == c.size() {
+	if len(leaving) == c.size()+c.tally[Later] {
 		c.refuse(lorawan.EUI64{}, lorawan.EUI64{}, ReasonOrderNobodyLeft, "would leave no device: stop the campaign")
 		return
 	}

@@ -195,7 +195,7 @@ func (p *player) reach(args []string) error {
 
 // there tells if the goal of reach is reached.
 func (p *player) there() bool {
-	if p.c.Done() {
+	if h := p.c.Header(); p.c.Done() || !h.Halted.At.IsZero() || h.Interval.Manual || p.goal == "interval" && h.Interval.Next > 0 {
 		return true
 	}
 	found := false

@@ -77,8 +77,11 @@ func (c *Campaign) becomeHolding(i int, until time.Time) {
 // it waits for the end of that.
 func (c *Campaign) ask(i int) {
 	d := &c.devices[i]
-	if !c.head.Paused.IsZero() {
+	if c.mute() {
 		c.becomeHolding(i, c.now)
+		return
+	}
+	if d.Attempts >= c.spec.Policy.Attempts() && c.awaitsReboot(i) {
 		return
 	}
 	if d.Attempts >= c.spec.Policy.Attempts() {
@@ -249,7 +252,7 @@ func (c *Campaign) follow(i int, v verdict) {
 // up for its silence is still open.
 func (c *Campaign) mayRevive(d *Device) bool {
 	silent := d.Reason == ReasonNoAnswer || d.Reason == ReasonNoUplink || d.Reason == ReasonNotSent
-	return silent && c.head.Stages[c.at(d.Stage)].Closed.IsZero()
+	return silent && d.Wave == c.head.Wave && c.head.Stages[c.at(d.Stage)].Closed.IsZero()
 }
 
 // sent takes a report that a downlink is on the air.
@@ -422,6 +425,7 @@ func (c *Campaign) becomeFailed(i int, reason Reason, text string) {
 	c.change(i, func(d *Device) {
 		d.Outcome, d.Phase, d.Reason, d.Detail, d.Deadline, d.Frame = Failed, PhaseWaiting, reason, text, time.Time{}, ""
 	})
+	c.judgeFailures()
 }
 
 // skips tells if a stage does not concern device i.

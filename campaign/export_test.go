@@ -9,6 +9,12 @@ import (
 // Unresolved is unresolved, for the tests.
 var Unresolved = unresolved
 
+// AssignWaves is assignWaves, for the tests.
+var AssignWaves = assignWaves
+
+// PhaseEnd is phaseEnd, for the tests.
+var PhaseEnd = phaseEnd
+
 // BlockAckDelay is blockAckDelay, for the tests.
 var BlockAckDelay = blockAckDelay
 
@@ -22,9 +28,10 @@ func CheckDerived(c *Campaign) error {
 		Needing   []int
 		Status    []statusCount
 		Frames    map[string]int
+		Failures  [kinds]int
 	}
 	of := func(c *Campaign) derived {
-		return derived{slices.Clone(c.unsettled), c.tally, c.stand, slices.Clone(c.needing), slices.Clone(c.status), c.frames}
+		return derived{slices.Clone(c.unsettled), c.tally, c.stand, slices.Clone(c.needing), slices.Clone(c.status), c.frames, c.failures}
 	}
 	fresh := *c
 	fresh.timers = nil

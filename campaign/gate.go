@@ -2,6 +2,7 @@ package campaign
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/starling-fuota/starling/fleet"
@@ -26,6 +27,10 @@ func (c *Campaign) start() {
 	}
 	c.head.Status, c.head.Started = fleet.Running, c.now
 	c.tell("campaign.started", "started with %d devices in %d groups", len(c.devices), len(c.groups))
+	if n := c.size(); n < len(c.devices) {
+		c.tell("phase.started", "%s: %d devices", c.waveName(), n)
+	}
+	c.watchClock()
 	c.openNext()
 }
 
@@ -87,7 +92,7 @@ func (c *Campaign) advance() {
 		c.advanceCleanUp()
 		return
 	}
-	for c.head.Status == fleet.Running {
+	for c.head.Status == fleet.Running && !c.stands() && !c.waits() {
 		s := c.firstOpen()
 		if s < 0 {
 			c.openNext()
@@ -125,12 +130,12 @@ func (c *Campaign) graceOver(s int) bool {
 		if !c.someSilent(s) {
 			return true
 		}
-		st.Grace = c.now.Add(c.spec.Policy.LateAnswer)
+		st.Grace = c.patience(c.now.Add(c.spec.Policy.LateAnswer))
 		if start := c.groups[0].SessionTime; c.stages[s] == StageMcSession && st.Grace.After(start) {
 			st.Grace = start // who answers later has missed it
 		}
 	}
-	return !c.now.Before(st.Grace)
+	return !c.mute() && !c.now.Before(st.Grace)
 }
 
 // someSilent tells if a late answer could still change stage s.
@@ -144,10 +149,10 @@ func (c *Campaign) someSilent(s int) bool {
 	return false
 }
 
-// size is how many devices thresholds are held against: all that no operator has excluded.
-// While the campaign runs, only they are stopping.
+// size is how many devices thresholds are held against: all of the waves so far that no operator has
+// excluded. While the campaign runs, only they are stopping.
 func (c *Campaign) size() int {
-	return len(c.devices) - c.tally[ExcludedByOperator] - c.tally[Stopping]
+	return len(c.devices) - c.tally[ExcludedByOperator] - c.tally[Stopping] - c.tally[Later]
 }
 
 // holds tells if n devices reach the success threshold. A small epsilon keeps 100 % of
@@ -165,24 +170,28 @@ func (c *Campaign) close(s int) {
 	}
 	st := &c.head.Stages[s]
 	st.Closed = c.now
-	ok := c.size() - c.tally[Failed]
+	ok := c.size() - c.lost()
 	c.tell("stage.closed", "%s: %d of %d devices", st.Stage, ok, c.size())
-	switch {
-	case ok == 0 || !c.holds(ok):
-		c.finish(fleet.Failed, ReasonBelowThreshold, fmt.Sprintf("%s: %d of %d devices, threshold %g %%", st.Stage, ok, c.size(), c.spec.Threshold))
-	case s == len(c.stages)-1 || c.tally[Active] == 0:
-		c.finish(fleet.Succeeded, ReasonNone, fmt.Sprintf("%d of %d devices verified", c.tally[Verified], c.size()))
+	if (ok == 0 || !c.holds(ok)) && !slices.Contains(c.head.Overruled, byThreshold) {
+		c.fallShort(fmt.Sprintf("%s: %d of %d devices, threshold %g %%", st.Stage, ok, c.size(), c.spec.Threshold))
+	}
+	if c.head.Status == fleet.Running && (s == len(c.stages)-1 || c.tally[Active] == 0) {
+		c.waveOver()
 	}
 }
 
 // runOut ends the campaign when its maximum duration is over. What is verified by then counts.
 func (c *Campaign) runOut() {
 	verified := c.tally[Verified]
-	if verified > 0 && c.holds(verified) {
+	if verified > 0 && c.tally[Later] == 0 && c.holds(verified) {
 		c.finish(fleet.Succeeded, ReasonMaxDuration, fmt.Sprintf("%d of %d devices verified when the maximum duration was over", verified, c.size()))
 		return
 	}
-	c.finish(fleet.Failed, ReasonMaxDuration, fmt.Sprintf("%d of %d devices verified within %s, threshold %g %%", verified, c.size(), c.spec.MaxDuration+c.head.Extended, c.spec.Threshold))
+	later := ""
+	if n := c.tally[Later]; n > 0 {
+		later = fmt.Sprintf(", %d devices in phases that had not begun", n)
+	}
+	c.finish(fleet.Failed, ReasonMaxDuration, fmt.Sprintf("%d of %d devices verified within %s, threshold %g %%%s", verified, c.size(), c.spec.MaxDuration+c.head.Extended, c.spec.Threshold, later))
 }
 
 // finish ends the campaign. Devices that are still under way end with it. What a failed
@@ -201,7 +210,7 @@ func (c *Campaign) finish(status fleet.Status, reason Reason, detail string) {
 // endDevices calls end for every device that is still under way.
 func (c *Campaign) endDevices(end func(i int)) {
 	for i := range c.devices {
-		if c.devices[i].Outcome == Active {
+		if o := c.devices[i].Outcome; o == Active || o == Later {
 			end(i)
 		}
 	}
@@ -219,49 +228,4 @@ func (c *Campaign) silenceGroups() {
 			c.touchedGroups[g] = true
 		}
 	}
-}
-
-// pause holds all sending.
-func (c *Campaign) pause() {
-	if c.head.Status == fleet.Running && c.head.Paused.IsZero() {
-		c.head.Paused = c.now
-		c.tell("campaign.paused", "paused: nothing is sent; answers still count")
-	}
-}
-
-// patience turns the end of a patience into a deadline. Patience stands still during a
-// pause, and resume moves every deadline by all of it, so one that is set within the pause
-// starts from its beginning.
-func (c *Campaign) patience(end time.Time) time.Time {
-	if c.head.Paused.IsZero() {
-		return end
-	}
-	return end.Add(c.head.Paused.Sub(c.now))
-}
-
-// resume goes on. Patience stood still meanwhile: every deadline moves by the pause, and
-// a session that has not started yet keeps its time, because devices know it already.
-func (c *Campaign) resume() {
-	if c.head.Paused.IsZero() {
-		return
-	}
-	pause := c.now.Sub(c.head.Paused)
-	c.head.Paused = time.Time{}
-	for i := range c.devices {
-		if !c.devices[i].Deadline.IsZero() {
-			c.change(i, func(d *Device) { d.Deadline = d.Deadline.Add(pause) })
-		}
-	}
-	for g := range c.groups {
-		if grp := &c.groups[g]; !grp.Deadline.IsZero() && grp.Phase != GroupArmed {
-			grp.Deadline = grp.Deadline.Add(pause)
-			c.touchedGroups[g] = true
-		}
-	}
-	for s := range c.head.Stages {
-		if st := &c.head.Stages[s]; !st.Grace.IsZero() && st.Closed.IsZero() {
-			st.Grace = st.Grace.Add(pause)
-		}
-	}
-	c.tell("campaign.resumed", "resumed after %s", pause.Round(time.Second))
 }

@@ -85,6 +85,9 @@ type ExcludeRequested struct {
 	Devices []lorawan.EUI64
 }
 
+// PromoteRequested ends the time between two phases.
+type PromoteRequested struct{ By string }
+
 func (Start) String() string { return "start" }
 
 func (in Heard) String() string {
@@ -108,6 +111,8 @@ func (in ExtendRequested) String() string     { return fmt.Sprintf("extend for %
 func (in RedundancyRequested) String() string { return "redundancy by " + in.By }
 func (in RetryRequested) String() string      { return "retry by " + in.By }
 func (in ExcludeRequested) String() string    { return "exclude by " + in.By }
+
+func (in PromoteRequested) String() string { return "promote by " + in.By }
 
 // Output is what must follow from an Input. It is stored whole before any of it is acted on.
 type Output struct {

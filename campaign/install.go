@@ -9,9 +9,14 @@ import (
 	"github.com/starling-fuota/starling/lorawan/firmware"
 )
 
-// rebootCountdown is what a device gets between the command and its reboot: enough for
-// the answer to go out.
-const rebootCountdown = 60 * time.Second
+// countdown is what a device gets between the command and its reboot. The default is enough for
+// the answer to go out; with none there is no answer.
+func (c *Campaign) countdown() time.Duration {
+	if c.spec.Schedule.Reboot == fleet.RebootNow {
+		return 0
+	}
+	return c.spec.Schedule.WithDefaults().RebootCountdown
+}
 
 // maxMismatches is how often a device may report another version before we believe it:
 // a first report can come from before the reboot.
@@ -44,13 +49,21 @@ func (c *Campaign) rebootReq(i int) (lorawan.PackageID, []lorawan.Command, verdi
 	if d := &c.devices[i]; !d.RebootAt.IsZero() && d.Attempts%3 != 0 {
 		return c.versionReq()
 	}
-	at := c.now.Add(c.traits(i).UplinkPeriod + rebootCountdown)
+	at := c.now.Add(c.traits(i).UplinkPeriod + c.countdown())
 	c.change(i, func(d *Device) { d.RebootAt = at })
 	if c.traits(i).FirmwareDialect == fleet.TS006RC1 {
 		// Devices on the release candidate may not know the countdown.
-		return lorawan.FirmwareMgmt, []lorawan.Command{firmware.DevRebootTimeReq{RebootTime: lorawan.GPSSeconds32(at)}}, verdict{}
+		req := firmware.DevRebootTimeReq{RebootTime: lorawan.GPSSeconds32(at)}
+		if c.countdown() == 0 {
+			req.RebootTime = firmware.RebootNow
+		}
+		return lorawan.FirmwareMgmt, []lorawan.Command{req}, verdict{}
 	}
-	return lorawan.FirmwareMgmt, []lorawan.Command{firmware.DevRebootCountdownReq{Countdown: uint32(rebootCountdown / time.Second)}}, verdict{}
+	return lorawan.FirmwareMgmt, []lorawan.Command{c.countdownReq()}, verdict{}
+}
+
+func (c *Campaign) countdownReq() firmware.DevRebootCountdownReq {
+	return firmware.DevRebootCountdownReq{Countdown: uint32(c.countdown() / time.Second)}
 }
 
 // versionReq asks which firmware runs.
@@ -61,6 +74,10 @@ func (c *Campaign) versionReq() (lorawan.PackageID, []lorawan.Command, verdict) 
 // beginVersion gives device i time to reboot before it is asked. Many announce their
 // version by themselves, and then need not be asked at all.
 func (c *Campaign) beginVersion(i int) {
+	if c.manual(i) {
+		c.beginManual(i)
+		return
+	}
 	at := c.now
 	switch {
 	case !c.spec.RebootAt.IsZero():
@@ -111,11 +128,11 @@ func (c *Campaign) onRebootCountdownAns(i int, ans firmware.DevRebootCountdownAn
 	if d.Stage != StageReboot || !c.outstanding(i) {
 		return verdict{}
 	}
-	req := firmware.DevRebootCountdownReq{Countdown: uint32(rebootCountdown / time.Second)}
-	if !firmware.CountdownAnsAccepts(ans, req, rebootCountdown) {
-		return verdict{kind: refused, reason: ReasonRebootRefused, text: fmt.Sprintf("the device answers %s to a countdown of %s", ans, rebootCountdown)}
+	// Who answers an immediate reboot, which it need not, has not refused it.
+	if c.countdown() > 0 && !firmware.CountdownAnsAccepts(ans, c.countdownReq(), min(c.countdown(), time.Minute)) {
+		return verdict{kind: refused, reason: ReasonRebootRefused, text: fmt.Sprintf("the device answers %s to a countdown of %s", ans, c.countdown())}
 	}
-	at := c.now.Add(rebootCountdown)
+	at := c.now.Add(c.countdown())
 	c.change(i, func(d *Device) { d.RebootSet, d.RebootAt = true, at })
 	return verdict{kind: passed}
 }
@@ -155,6 +172,9 @@ func (c *Campaign) onVersionAns(i int, ans firmware.DevVersionAns) verdict {
 	}
 	if !asked {
 		return verdict{}
+	}
+	if c.manual(i) {
+		return c.notYet(i, fmt.Sprintf("runs firmware %s, not %s", c.spec.Firmware.With(ans.FWVersion), c.spec.Firmware))
 	}
 	switch d.Stage {
 	case StageReboot: // it has not rebooted: the countdown did not arrive

@@ -107,6 +107,13 @@ func Plan(r Request) (Planned, error) {
 	p.out.Spec = Spec{
 		ID: c.ID, Type: c.Type, Threshold: c.SuccessThreshold, MaxDuration: c.MaxDuration,
 		SessionStart: c.SessionStart, RebootAt: c.RebootAt, Policy: c.Policy.WithDefaults(),
+		Phases: c.Phases, Abort: c.Abort,
+	}
+	if !c.Schedule.IsZero() {
+		p.out.Spec.Schedule = c.Schedule.WithDefaults()
+	}
+	if c.CatchUp.Rounds > 0 {
+		p.out.Spec.CatchUp = c.CatchUp.WithDefaults()
 	}
 	if err := p.checkFile(); err != nil {
 		return Planned{}, err
@@ -127,6 +134,10 @@ func Plan(r Request) (Planned, error) {
 	}
 	p.orderLanes()
 	p.finishLanes()
+	assignWaves(c.ID, c.Phases, p.out.Spec.Devices)
+	if err := p.out.Spec.checkWindows(); err != nil {
+		return Planned{Excluded: p.out.Excluded}, err
+	}
 	return p.out, nil
 }
 

@@ -20,7 +20,7 @@ import (
 // player plays a script: it is the operator, the network and the devices of one campaign.
 //
 //	campaign OPTION...        the fleet, see parseWorld
-//	start, pause, resume      the operator; stop by=NAME
+//	start, pause, resume      the operator; promote; stop by=NAME
 //	extend DURATION [GROUP...], redundancy N|N% [GROUP...], exclude DEV...
 //	retry [DEV...] [for=REASON...]
 //	sent [WHO]                the network reports the oldest downlink to WHO, or to each, as sent
@@ -30,7 +30,7 @@ import (
 //	advance DURATION          time passes, timers fire
 //	wake [N]                  time passes until the next timer fires, N times
 //	run GROUP [N]             the network sends fragments, one per 2 s, until something else happens
-//	reach STAGE [without DEV...]  devices answer well until all are in STAGE, or "end"
+//	reach STAGE [without DEV...]  devices answer well until all are in STAGE, or "end", or "interval" between two phases
 //	reload                    the campaign is stored and loaded
 //	status                    prints where everyone is
 type player struct {
@@ -76,6 +76,8 @@ func (p *player) do(line string) error {
 		p.step(campaign.PauseRequested{By: "alice"})
 	case "resume":
 		p.step(campaign.ResumeRequested{By: "alice"})
+	case "promote":
+		p.step(campaign.PromoteRequested{By: "alice"})
 	case "stop":
 		p.step(campaign.StopRequested{By: strings.TrimPrefix(args[0], "by=")})
 	case "extend", "redundancy", "retry", "exclude":
@@ -503,12 +505,18 @@ func (p *player) endsInSilence(stopped bool) error {
 		out = c.Step(now, campaign.StopRequested{By: "test"})
 	case h.Status == fleet.Configured:
 		out = c.Step(now, campaign.Start{})
-	case !h.Paused.IsZero():
-		out = c.Step(now, campaign.ResumeRequested{By: "test"})
 	}
 	for range 20_000 {
 		if c.Done() {
 			return nil
+		}
+		switch h := c.Header(); { // the operator does what is asked
+		case !h.Paused.IsZero() || !h.Halted.At.IsZero():
+			out = c.Step(now, campaign.ResumeRequested{By: "test"})
+			continue
+		case h.Interval.Manual:
+			out = c.Step(now, campaign.PromoteRequested{By: "test"})
+			continue
 		}
 		if out.WakeAt.IsZero() {
 			return fmt.Errorf("nothing will ever wake it: %s", storedOf(p.t, c))
@@ -530,6 +538,15 @@ func (p *player) status() {
 	pr := p.c.Progress()
 	p.say("%s: %d of %d verified, %d failed, fragments %d of %d, %d coded, %d unicast", strings.TrimSpace(fmt.Sprint(pr.Status, " ", pr.Reason)),
 		pr.Verified, pr.Devices, pr.Failed, pr.FragmentsSent, pr.FragmentsPlan, pr.CodedSent, pr.UnicastSent)
+	for _, w := range pr.Waves {
+		p.say("  %s: %d of %d verified, from %s to %s", w.Name, w.Verified, w.Devices, p.mark(w.Started), p.mark(w.Ended))
+	}
+	if pr.Later > 0 {
+		p.say("  %s goes on, %d devices later", pr.Wave, pr.Later)
+	}
+	if h := pr.Halted; h.Reason != "" {
+		p.say("  halted since %s: %s (%s)", p.mark(h.At), h.Detail, h.Reason)
+	}
 	for _, s := range pr.Stages {
 		state := "-"
 		switch {

@@ -15,6 +15,12 @@ type Progress struct {
 	Started       time.Time       `json:"started,omitzero"`
 	Ended         time.Time       `json:"ended,omitzero"`
 	Paused        bool            `json:"paused"`
+	Held          bool            `json:"held,omitempty"` // outside of its windows, or in quiet hours
+	Halted        Halt            `json:"halted,omitzero"`
+	Wave          string          `json:"wave,omitempty"`    // its name; the stages are those of this wave
+	Waves         []WaveState     `json:"waves,omitempty"`   // that are over
+	Interval      Interval        `json:"interval,omitzero"` // before the next one
+	Later         int             `json:"later,omitempty"`   // devices of waves that have not begun
 	CleaningUp    bool            `json:"cleaning_up"`
 	Devices       int             `json:"devices"`
 	Verified      int             `json:"verified"`
@@ -50,7 +56,8 @@ const (
 	seenCleaning        // its clean-up is under way
 	seenUndoing         // the same, and it had failed before
 	seenExcluded
-	sights = iota
+	seenLater // in a wave that has not begun: in no stage yet
+	sights    = iota
 )
 
 // seen returns where a device is, and as what.
@@ -58,6 +65,8 @@ func (d *Device) seen() (Stage, int) {
 	switch {
 	case d.Reason == ReasonExcluded:
 		return StageNone, seenExcluded
+	case d.Outcome == Later:
+		return StageNone, seenLater
 	case d.Outcome == Stopping && d.Was != ReasonNone:
 		return d.Reached, seenUndoing
 	case d.Outcome == Stopping:
@@ -76,8 +85,9 @@ func (c *Campaign) Progress() Progress {
 	p := Progress{
 		Status: h.Status, Reason: h.Reason, Detail: h.Detail, Started: h.Started, Ended: h.Ended,
 		Paused: !h.Paused.IsZero(), CleaningUp: h.CleaningUp,
+		Held: !h.Held.IsZero(), Halted: h.Halted, Wave: c.waveName(), Waves: h.Waves, Interval: h.Interval, Later: c.tally[Later],
 		Devices: len(c.devices), Verified: c.tally[Verified], Failed: c.tally[Failed], Excluded: c.stand[StageNone][seenExcluded],
-		FragmentsSent: h.FragmentsSent, CodedSent: h.CodedSent, UnicastSent: h.UnicastSent, Airtime: h.Airtime.Seconds(),
+		FragmentsSent: h.FragmentsSent, CodedSent: h.CodedSent, FragmentsPlan: h.FragmentsPlan, UnicastSent: h.UnicastSent, Airtime: h.Airtime.Seconds(),
 	}
 	for g := range c.groups {
 		for _, l := range c.groups[g].Lanes {

@@ -20,12 +20,12 @@ const sessionGuard = 5 * time.Second
 // is told would spend its session waiting at it.
 func (c *Campaign) fixSessions() {
 	start := c.spec.SessionStart
-	if start.IsZero() {
-		var lead time.Duration
+	if start.IsZero() || c.head.Wave > 0 {
+		var lead, length time.Duration
 		for g := range c.groups {
-			lead = max(lead, c.sessionLead(g))
+			lead, length = max(lead, c.sessionLead(g)), max(length, c.sessionNeeds(g))
 		}
-		start = c.now.Add(lead)
+		start = c.slot(lead, length)
 	}
 	for g := range c.spec.Groups {
 		if c.spec.Groups[g].Class == fleet.ClassB {
@@ -75,6 +75,16 @@ func (c *Campaign) fixSession(g int, start time.Time, length time.Duration) {
 	grp.TimeOut, grp.SessionEnd = sessionTimeOut(gs.Class, start, length)
 	c.touchedGroups[g] = true
 	c.tellGroup(g, "session.fixed", "class %s session from %s for %s", gs.Class, start.Format(time.RFC3339), grp.SessionEnd.Sub(start))
+}
+
+// sessionNeeds is how long a window must be for the first session of group g, which starts
+// with a whole second or with the next beacon.
+func (c *Campaign) sessionNeeds(g int) time.Duration {
+	length := min(c.sessionLength(g, c.allFrames(g)), maxSession(c.spec.Groups[g].Class))
+	if c.spec.Groups[g].Class == fleet.ClassB {
+		length += lorawan.BeaconPeriod
+	}
+	return length
 }
 
 // sessionLead is the time from now to the session: what the devices of the group need
@@ -211,7 +221,7 @@ func (c *Campaign) resync(i int, reason Reason, text string) verdict {
 	if d.Attempts >= c.spec.Policy.Attempts() {
 		return verdict{kind: refused, reason: reason, text: text}
 	}
-	if !c.head.Paused.IsZero() {
+	if c.mute() {
 		return verdict{kind: again} // with resume; it will say the same then
 	}
 	c.tellDevice(i, string(reason), "%s: asked to synchronise its clock", text)

@@ -85,7 +85,7 @@ func (c *Campaign) fragSessionSetupReq(i int) (lorawan.PackageID, []lorawan.Comm
 	}
 	if l.Version >= lorawan.V2 {
 		if d.Attempts == 0 && d.Replays == 0 {
-			c.change(i, func(d *Device) { d.SessionCnt = m.SessionCnt })
+			c.change(i, func(d *Device) { d.SessionCnt = max(m.SessionCnt, d.FirstCnt) })
 		}
 		req.AckReception = true
 		req.SessionCnt = d.SessionCnt
@@ -139,7 +139,7 @@ func (c *Campaign) onFragSessionSetupAns(i int, ans fragmentation.FragSessionSet
 		if d.Session {
 			return verdict{kind: refused, reason: ReasonFragIndex, text: fmt.Sprintf("the device has no fragmentation session %d", l.FragIndex)}
 		}
-		if !c.head.Paused.IsZero() {
+		if c.mute() {
 			return verdict{kind: again} // with resume; it will say the same then
 		}
 		// Version 1 stacks may say so as long as an old session is there: delete it, once.

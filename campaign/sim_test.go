@@ -65,6 +65,8 @@ type simulation struct {
 	loss    float64
 	nervous bool // the operator pauses and stops
 	crash   bool // after every step
+	watched bool // somebody resumes what a rule has halted, and promotes phases, sooner or later
+	coming  bool // that one is under way
 
 	// What the store holds: only rows that Step named are written.
 	header []byte
@@ -203,6 +205,97 @@ func indices(n int) []int {
 	return all
 }
 
+// waitsForPeople tells if nothing but a person will make the campaign go on.
+func waitsForPeople(h campaign.Header) bool {
+	return !h.Paused.IsZero() || !h.Halted.At.IsZero() || h.Interval.Manual
+}
+
+// lookAfter has somebody come within some hours when the campaign waits for people.
+func (s *simulation) lookAfter() {
+	if !s.watched || s.coming || !waitsForPeople(s.c.Header()) {
+		return
+	}
+	s.coming = true
+	s.at(time.Duration(s.r.Int64N(int64(6*time.Hour))), func() error {
+		s.coming = false
+		if err := s.step(campaign.ResumeRequested{By: "sim"}); err != nil {
+			return err
+		}
+		return s.step(campaign.PromoteRequested{By: "sim"})
+	})
+}
+
+// schedule gives the campaign windows, phases, rules and a catch-up, or some of them.
+func (s *simulation) schedule(seed uint64) {
+	r := rand.New(rand.NewPCG(seed, 2))
+	pick := func(p float64) bool { return r.Float64() < p }
+	s.watched = true
+	if s.spec.RebootAt.IsZero() {
+		for n := r.IntN(4); len(s.spec.Phases) < n; {
+			p := fleet.Phase{Devices: 1 + 2*len(s.spec.Phases)}
+			if pick(0.5) {
+				p.Promotion.MinVerifiedPercent = float64(r.IntN(101))
+			}
+			if pick(0.5) {
+				p.Promotion.Soak = time.Duration(r.IntN(5)) * time.Hour
+			}
+			p.Promotion.Manual = pick(0.3)
+			s.spec.Phases = append(s.spec.Phases, p)
+		}
+		campaign.AssignWaves(s.spec.ID, s.spec.Phases, s.spec.Devices)
+		s.spec.CatchUp = fleet.CatchUp{Rounds: r.IntN(4), Wait: time.Duration(1+r.IntN(8)) * time.Hour}
+		if s.spec.Type == fleet.FOTACampaign {
+			s.spec.Schedule.Reboot = []fleet.RebootMode{fleet.RebootAuto, fleet.RebootCountdown, fleet.RebootNow, fleet.RebootManual}[r.IntN(4)]
+			s.spec.Schedule.RebootPatience = 12 * time.Hour
+		}
+	}
+	for range r.IntN(3) {
+		s.spec.Abort = append(s.spec.Abort, fleet.AbortRule{Kind: fleet.AbortKind(r.IntN(6)), AbovePercent: float64(r.IntN(60)), MinSample: r.IntN(5)})
+	}
+	window := func(hours int) fleet.Window {
+		from := r.IntN(24)
+		return fleet.Window{From: fleet.ClockTime(60 * from), To: fleet.ClockTime(60 * ((from + hours) % 24)), Zone: "Europe/Paris"}
+	}
+	if pick(0.5) {
+		s.spec.Schedule.Windows = []fleet.Window{window(3 + r.IntN(12))}
+	}
+	if pick(0.5) {
+		s.spec.Schedule.QuietHours = []fleet.Window{window(1 + r.IntN(2))}
+	}
+}
+
+// TestScheduledCampaignsEndWhateverHappens is TestCampaignsEndWhateverHappens with windows,
+// phases, rules that halt, and devices that are caught up with.
+func TestScheduledCampaignsEndWhateverHappens(t *testing.T) {
+	outcomes := make(map[fleet.Status]int)
+	var verified, waves, caughtUp int
+	for seed := range uint64(40) {
+		play := func(crash bool) *simulation {
+			s := newSimulation(seed)
+			s.crash = crash
+			s.schedule(seed)
+			if err := s.play(); err != nil {
+				t.Fatalf("seed %d (crashes: %t), %s, after %d steps at +%s: %v", seed, crash, s.spec.Type, s.steps, s.now.Sub(base), err)
+			}
+			return s
+		}
+		s := play(false)
+		if seed%8 == 0 {
+			if have, want := storedOf(t, play(true).c), storedOf(t, s.c); !bytes.Equal(have, want) {
+				t.Fatalf("seed %d: with crashes it ends as\n%s\nwithout as\n%s", seed, have, want)
+			}
+		}
+		h := s.c.Header()
+		outcomes[h.Status]++
+		verified += s.c.Progress().Verified
+		waves += len(h.Waves)
+		caughtUp += h.CaughtUp
+	}
+	if outcomes[fleet.Succeeded] < 8 || outcomes[fleet.Failed] < 8 || outcomes[fleet.Stopped] < 2 || verified < 25 || waves < 40 || caughtUp < 12 {
+		t.Errorf("campaigns ended %v with %d devices verified in %d waves, %d of them to catch up: the simulation is too kind or too cruel", outcomes, verified, waves, caughtUp)
+	}
+}
+
 // operator does something unexpected.
 func (s *simulation) operator() error {
 	switch s.r.IntN(12) {
@@ -235,9 +328,13 @@ func (s *simulation) step(in campaign.Input) error {
 	out := s.c.Step(s.now, in)
 	s.wake = out.WakeAt
 	s.save(out)
+	if s.c.Header().Wave != before.wave {
+		clear(s.high) // fragments begin at 1 again, in a new fragmentation session
+	}
 	if err := s.check(in, out, before); err != nil {
 		return fmt.Errorf("%s: %w", in, err)
 	}
+	s.lookAfter()
 	for _, to := range slices.Concat(out.FlushDevices, out.FlushGroups) {
 		s.queue = slices.DeleteFunc(s.queue, func(d campaign.Downlink) bool { return d.DevEUI == to || d.Group == to })
 	}
@@ -255,13 +352,14 @@ func (s *simulation) step(in campaign.Input) error {
 
 // counters are what may only rise.
 type counters struct {
+	wave int
 	fCnt []uint32
 	cnt  []uint16
 	was  []campaign.Outcome
 }
 
 func (s *simulation) progress() counters {
-	var p counters
+	p := counters{wave: s.c.Header().Wave}
 	for i := range s.spec.Groups {
 		p.fCnt = append(p.fCnt, s.c.Group(i).NextFCnt)
 	}
@@ -281,12 +379,16 @@ func (s *simulation) check(in campaign.Input, out campaign.Output, before counte
 	switch {
 	case !out.WakeAt.IsZero() && out.WakeAt.Before(s.now):
 		return fmt.Errorf("wake-up at %s is past", out.WakeAt)
-	case out.WakeAt.IsZero() && !s.c.Done() && h.Paused.IsZero():
+	case out.WakeAt.IsZero() && !s.c.Done() && !waitsForPeople(h):
 		return fmt.Errorf("nothing will wake it: %s", storedOf(noTB{}, s.c))
 	}
 	for _, d := range out.Downlinks {
-		if !h.Paused.IsZero() {
-			return fmt.Errorf("%s is sent although the campaign is paused", d)
+		// What went out before a rule has halted it in the same step is no fault.
+		if halted := h.Halted.At; !h.Paused.IsZero() || !halted.IsZero() && halted.Before(s.now) {
+			return fmt.Errorf("%s is sent although the campaign is paused or halted", d)
+		}
+		if !h.Held.IsZero() && d.Group.IsZero() {
+			return fmt.Errorf("%s is sent although devices are not to be asked now", d)
 		}
 		if err := s.checkFragment(d); err != nil {
 			return err
@@ -322,7 +424,7 @@ func (s *simulation) check(in campaign.Input, out campaign.Output, before counte
 // heard in the first round; see TestStatusAnswersOfDecodersInTheField.
 func (s *simulation) evidence(d *simDevice) bool {
 	if s.spec.Type == fleet.MCGroupCampaign {
-		return d.accepted
+		return d.accepted || !d.truthful // one that lies is believed as soon as its clock is right
 	}
 	return d.proven || s.spec.Type == fleet.BinaryCampaign && s.spec.Traits[0].StatusStyle != fleet.StatusSpec
 }

@@ -24,11 +24,16 @@ type Spec struct {
 	RebootAt time.Time      `json:"reboot_at,omitzero"`
 	Firmware fleet.Firmware `json:"firmware,omitzero"` // target version as DevVersionAns reports it (FOTA)
 	// Policy has its defaults filled in.
-	Policy  fleet.CampaignPolicy `json:"policy"`
-	Traits  []Traits             `json:"traits"`
-	Groups  []GroupSpec          `json:"groups"`  // ascending by DevEUI
-	Lanes   []Lane               `json:"lanes"`   // lanes of one group stand together
-	Devices []Member             `json:"devices"` // ascending by DevEUI
+	Policy fleet.CampaignPolicy `json:"policy"`
+	// Schedule and CatchUp have their defaults filled in.
+	Schedule fleet.Schedule    `json:"schedule,omitzero"`
+	CatchUp  fleet.CatchUp     `json:"catch_up,omitzero"`
+	Phases   []fleet.Phase     `json:"phases,omitempty"`
+	Abort    []fleet.AbortRule `json:"abort,omitempty"`
+	Traits   []Traits          `json:"traits"`
+	Groups   []GroupSpec       `json:"groups"`  // ascending by DevEUI
+	Lanes    []Lane            `json:"lanes"`   // lanes of one group stand together
+	Devices  []Member          `json:"devices"` // ascending by DevEUI
 }
 
 // GroupSpec is a reliable multicast group as the campaign uses it.
@@ -78,6 +83,7 @@ type Member struct {
 	Traits int           `json:"traits"` // index into Spec.Traits
 	// SessionCnt is the next TS004 v2 counter of this device and FragIndex.
 	SessionCnt uint16 `json:"session_cnt,omitempty"`
+	Wave       int    `json:"wave,omitempty"` // index into Spec.Phases, or len(Phases) for the rest
 }
 
 // Material is what a Spec refers to but does not carry: keys, and the bytes of

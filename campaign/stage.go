@@ -84,7 +84,7 @@ func stagesOf(spec *Spec) []Stage {
 			stages = append(stages, StageRebootTime)
 		}
 		stages = append(stages, StageFragSetup, StageMcSession, StageData, StageStatus, StageUpgradeImage)
-		if spec.RebootAt.IsZero() {
+		if spec.RebootAt.IsZero() && spec.Schedule.Reboot != fleet.RebootManual {
 			stages = append(stages, StageReboot)
 		}
 		return append(stages, StageVersion)

@@ -16,6 +16,19 @@ type Header struct {
 	Started time.Time    `json:"started,omitzero"`
 	Ended   time.Time    `json:"ended,omitzero"`
 	Paused  time.Time    `json:"paused,omitzero"` // since when; zero: not paused
+	Held    time.Time    `json:"held,omitzero"`   // by the clock, since when; zero: not held
+	Halted  Halt         `json:"halted,omitzero"` // by a rule
+	// Still is since when patience with devices stands still, for whatever of these; zero: it
+	// does not. StoodStill is for how long it did before in this wave.
+	Still      time.Time     `json:"still,omitzero"`
+	StoodStill time.Duration `json:"stood_still,omitempty"`
+	// Wave is the one under way, or the last one that was; Waves are those that are over.
+	Wave        int         `json:"wave,omitempty"`
+	WaveStarted time.Time   `json:"wave_started,omitzero"` // zero: with the campaign
+	Waves       []WaveState `json:"waves,omitempty"`
+	Interval    Interval    `json:"interval,omitzero"`   // before the next wave
+	CaughtUp    int         `json:"caught_up,omitempty"` // waves for devices that had been away
+	Overruled   []int       `json:"overruled,omitempty"` // abort rules that a resume has overruled in this wave; byThreshold
 	// Gate is the index of the last stage that devices may work on; -1 before the start.
 	Gate   int          `json:"gate"`
 	Stages []StageState `json:"stages"`
@@ -28,7 +41,8 @@ type Header struct {
 	UnicastSent   int           `json:"unicast_sent"`
 	FragmentsSent int           `json:"fragments_sent"`
 	CodedSent     int           `json:"coded_sent"`
-	Airtime       time.Duration `json:"airtime"` // of all downlinks, as far as the network reports it
+	FragmentsPlan int           `json:"fragments_planned,omitempty"` // of the waves that are over
+	Airtime       time.Duration `json:"airtime"`                     // of all downlinks, as far as the network reports it
 }
 
 // Phase is where a device is within its stage.
@@ -67,10 +81,11 @@ const (
 	Stopping // being cleaned up: it is excluded, or the campaign was stopped or has failed
 	Stopped
 	ExcludedByOperator
+	Later    // in a wave that has not begun
 	outcomes = iota
 )
 
-var outcomeNames = [...]string{"active", "verified", "failed", "stopping", "stopped", "excluded"}
+var outcomeNames = [...]string{"active", "verified", "failed", "stopping", "stopped", "excluded", "later"}
 
 // String returns the outcome's name, such as "verified".
 func (o Outcome) String() string {
@@ -88,12 +103,15 @@ type Device struct {
 	Reason   Reason    `json:"reason,omitempty"`
 	Detail   string    `json:"detail,omitempty"`
 	Attempts int       `json:"attempts,omitempty"` // of the present stage
+	Recalled int       `json:"recalled,omitempty"` // commands that were taken back when a window closed, and not counted
 	Deadline time.Time `json:"deadline,omitzero"`  // end of patience in the present phase
 	Frame    string    `json:"frame,omitempty"`    // ID of the command that is under way
 	Since    time.Time `json:"since,omitzero"`     // when that command was sent
 	Heard    time.Time `json:"heard,omitzero"`     // first uplink since the start
 
+	Wave       int       `json:"wave,omitempty"`        // in which it takes part
 	SessionCnt uint16    `json:"session_cnt,omitempty"` // TS004 v2, of the latest set-up
+	FirstCnt   uint16    `json:"first_cnt,omitempty"`   // least SessionCnt in this wave, because of an earlier one
 	Replays    int       `json:"replays,omitempty"`     // refusals for SessionCnt
 	InSession  int       `json:"in_session,omitempty"`  // number of the latest session that it confirmed, from 1
 	Complete   bool      `json:"complete,omitempty"`    // the device has the whole block

@@ -152,7 +152,7 @@ func (c *Campaign) onDataBlockReceived(i int, req fragmentation.FragDataBlockRec
 	if req.FragIndex != l.FragIndex || l.Version < lorawan.V2 || !d.Session {
 		return verdict{}
 	}
-	if c.head.Paused.IsZero() {
+	if !c.mute() {
 		c.reply(i, lorawan.Fragmentation, fragmentation.FragDataBlockReceivedAns{FragIndex: req.FragIndex})
 	}
 	if c.head.CleaningUp || d.Outcome == Stopping || c.at(d.Stage) > c.at(StageStatus) || d.Complete {

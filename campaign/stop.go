@@ -45,7 +45,9 @@ func (c *Campaign) stop(in StopRequested) {
 		return
 	}
 	c.head.Status, c.head.Reason, c.head.Detail = fleet.Stopped, ReasonStopped, "stopped by "+in.By
-	c.head.Ended, c.head.Paused, c.head.CleaningUp = c.now, time.Time{}, true
+	c.head.Ended, c.head.Paused, c.head.Halted, c.head.CleaningUp = c.now, time.Time{}, Halt{}, true
+	c.head.Interval = Interval{}
+	c.becomeMoving()
 	c.silenceGroups()
 	c.tell("campaign.stopped", "stopped by %s: cleaning up", in.By)
 	c.withdrawAll(ReasonStopped)
@@ -54,7 +56,7 @@ func (c *Campaign) stop(in StopRequested) {
 // withdrawAll withdraws every device that is not verified and not withdrawn yet.
 func (c *Campaign) withdrawAll(reason Reason) {
 	for i := range c.devices {
-		if o := c.devices[i].Outcome; o == Active || o == Failed {
+		if o := c.devices[i].Outcome; o == Active || o == Failed || o == Later {
 			c.withdraw(i, reason)
 		}
 	}
@@ -109,7 +111,8 @@ func (c *Campaign) mayHold(i int) {
 	case StageFragSetup:
 		d.Session = d.Session || asked
 	}
-	d.Block = c.spec.Type == fleet.FOTACampaign && d.Session && c.laneState(i).High > 0
+	sent := c.laneState(i).High > 0 || d.Wave < c.head.Wave
+	d.Block = c.spec.Type == fleet.FOTACampaign && (d.Block || d.Session && sent)
 }
 
 // lastStageBeforeInstall returns the last stage in which a device certainly still runs

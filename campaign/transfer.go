@@ -103,8 +103,8 @@ func (c *Campaign) groupSent(g int, in Sent) {
 		}
 		grp.Lane++
 	}
-	if !c.head.Paused.IsZero() {
-		grp.Deadline = c.patience(c.now) // goes on with resume
+	if c.stands() {
+		grp.Deadline = c.standsSince() // goes on with resume
 		return
 	}
 	switch grp.Phase {
@@ -339,7 +339,7 @@ func (c *Campaign) whatNow(g int) {
 
 // polled looks after group g when one of its devices has settled.
 func (c *Campaign) polled(g int) {
-	if c.groups[g].Phase == GroupPolling && c.status[g].underWay == 0 {
+	if c.groups[g].Phase == GroupPolling && c.status[g].underWay == 0 && !c.stands() {
 		c.whatNow(g)
 	}
 }
@@ -402,7 +402,8 @@ func (c *Campaign) reopen(g int) bool {
 	for _, ls := range grp.Lanes {
 		frames += max(ls.Last-ls.Next+1, 0)
 	}
-	c.fixSession(g, c.now.Add(c.sessionLead(g)), c.sessionLength(g, 2*frames))
+	length := c.sessionLength(g, 2*frames)
+	c.fixSession(g, c.slot(c.sessionLead(g), length), length)
 	grp.Phase, grp.Deadline = GroupArmed, grp.SessionTime.Add(c.spec.Policy.FirstFragmentDelay)
 	c.eachMember(g, func(i int, d *Device) {
 		if d.Stage == StageStatus && d.Phase == PhaseIncomplete {

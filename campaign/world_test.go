@@ -65,6 +65,10 @@ type worldOptions struct {
 	cnt                   uint16
 	interval              time.Duration
 	policy                fleet.CampaignPolicy
+	schedule              fleet.Schedule
+	phases                []fleet.Phase
+	abort                 []fleet.AbortRule
+	catchUp               fleet.CatchUp
 }
 
 // parseWorld reads options such as "devices=3 setup=sequential".
@@ -164,9 +168,83 @@ func (o *worldOptions) set(key, value string) (err error) {
 		number(&o.policy.StatusByMulticastAbove)
 	case "flash":
 		span(&o.policy.FlashTime)
+	case "window", "quiet": // such as mon,fri_22:00-05:30_Europe/Paris
+		list := &o.schedule.Windows
+		if key == "quiet" {
+			list = &o.schedule.QuietHours
+		}
+		var w fleet.Window
+		w, err = fleet.ParseWindow(strings.ReplaceAll(value, "_", " "))
+		*list = append(*list, w)
+	case "reboot-mode":
+		o.schedule.Reboot, err = fleet.ParseRebootMode(value)
+	case "countdown":
+		span(&o.schedule.RebootCountdown)
+	case "patience":
+		span(&o.schedule.RebootPatience)
+	case "phase": // such as canary,devices:1,min:100,soak:1h,manual
+		err = o.addPhase(value)
+	case "abort": // such as no_answer,above:10,sample:3
+		err = o.addAbort(value)
+	case "catch-up":
+		number(&o.catchUp.Rounds)
+	case "wait":
+		span(&o.catchUp.Wait)
 	default:
 		err = fmt.Errorf("no such option")
 	}
+	return err
+}
+
+// parts calls f for each "key:value" of a list with commas.
+func parts(list string, f func(key, value string, n float64) error) error {
+	for part := range strings.SplitSeq(list, ",") {
+		key, value, _ := strings.Cut(part, ":")
+		n, _ := strconv.ParseFloat(value, 64)
+		if err := f(key, value, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *worldOptions) addPhase(text string) error {
+	var p fleet.Phase
+	err := parts(text, func(key, value string, n float64) (err error) {
+		switch key {
+		case "devices":
+			p.Devices = int(n)
+		case "percent":
+			p.Percent = n
+		case "min":
+			p.Promotion.MinVerifiedPercent = n
+		case "soak":
+			p.Promotion.Soak, err = time.ParseDuration(value)
+		case "manual":
+			p.Promotion.Manual = true
+		default:
+			p.Name = key
+		}
+		return err
+	})
+	o.phases = append(o.phases, p)
+	return err
+}
+
+func (o *worldOptions) addAbort(text string) error {
+	var r fleet.AbortRule
+	err := parts(text, func(key, _ string, n float64) (err error) {
+		switch key {
+		case "above":
+			r.AbovePercent = n
+		case "sample":
+			r.MinSample = int(n)
+		default:
+			r.Kind, err = fleet.ParseAbortKind(key)
+		}
+		return err
+	})
+	o.abort = append(o.abort, r)
 	return err
 }
 
@@ -181,6 +259,7 @@ func newWorld(o worldOptions) world {
 	}
 	w := world{spec: campaign.Spec{
 		ID: "story", Type: o.typ, Threshold: o.threshold, MaxDuration: o.last, Policy: o.policy.WithDefaults(),
+		Schedule: o.schedule, Phases: o.phases, Abort: o.abort, CatchUp: o.catchUp,
 	}}
 	w.material = campaign.Material{
 		RootKeys: map[lorawan.EUI64]campaign.RootKey{}, McKeys: map[lorawan.EUI64]lorawan.AES128Key{},
@@ -243,6 +322,9 @@ func newWorld(o worldOptions) world {
 			t = 1
 		}
 		m := campaign.Member{DevEUI: devEUI(i + 1), Lane: lanes[[2]int{i % o.groups, t}], Traits: t, SessionCnt: o.cnt}
+		for m.Wave < len(o.phases) && i >= campaign.PhaseEnd(o.phases[m.Wave], o.devices) {
+			m.Wave++ // in the order of their names, where Plan shuffles
+		}
 		w.spec.Devices = append(w.spec.Devices, m)
 		key := campaign.RootKey{Key: lorawan.AES128Key{byte(i), byte(i >> 8), 1}}
 		if o.v11 {

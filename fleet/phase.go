@@ -14,7 +14,7 @@ import (
 //
 // Percent and Devices count all devices up to the end of the phase; one of them is set.
 // Devices are spread over the phases by a hash, and evenly over device profiles and groups.
-// What the last phase leaves over is a phase of its own, without a name.
+// What the last phase leaves over is one more phase, "rest".
 type Phase struct {
 	Name      string    `json:"name,omitempty"`
 	Percent   float64   `json:"percent,omitempty"` // of all devices, rounded up; cumulative
@@ -75,8 +75,10 @@ type AbortRule struct {
 	MinSample    int       `json:"min_sample,omitempty"` // the rule does not hold for fewer devices than that
 }
 
-// String returns "more than 5 % no_answer".
-func (r AbortRule) String() string { return fmt.Sprintf("more than %g %% %s", r.AbovePercent, r.Kind) }
+// String returns "more than 5 % for no_answer".
+func (r AbortRule) String() string {
+	return fmt.Sprintf("more than %g %% for %s", r.AbovePercent, r.Kind)
+}
 
 // CatchUp gives devices that were away another try, with a session of their own, after the last phase.
 type CatchUp struct {

@@ -13,7 +13,7 @@ import (
 func TestScheduleIsWrittenAsPeopleWriteIt(t *testing.T) {
 	c := campaign()
 	c.Schedule = fleet.Schedule{StartAt: day.Add(-time.Hour), Windows: windows(t, "mon,fri 22:00-05:30 Europe/Paris"), Reboot: fleet.RebootAtTime, RebootPatience: time.Hour}
-	c.SessionStart = time.Time{}
+	c.SessionStart, c.RebootAt, c.Schedule.Reboot = time.Time{}, time.Time{}, fleet.RebootManual
 	c.Phases = []fleet.Phase{{Name: "canary", Devices: 10, Promotion: fleet.Promotion{MinVerifiedPercent: 90, Soak: time.Minute, Manual: true}}, {Percent: 25}}
 	c.Abort = []fleet.AbortRule{{Kind: fleet.AbortIntegrity, AbovePercent: 2.5, MinSample: 5}}
 	c.CatchUp = fleet.CatchUp{Rounds: 2, Wait: time.Hour}
@@ -28,7 +28,7 @@ func TestScheduleIsWrittenAsPeopleWriteIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		`"windows":[{"days":["mon","fri"],"from":"22:00","to":"05:30","time_zone":"Europe/Paris"}]`, `"reboot":"at"`, `"reboot_patience_s":3600`,
+		`"windows":[{"days":["mon","fri"],"from":"22:00","to":"05:30","time_zone":"Europe/Paris"}]`, `"reboot":"manual"`, `"reboot_patience_s":3600`,
 		`"phases":[{"name":"canary","devices":10,"promotion":{"min_verified_percent":90,"manual":true,"soak_s":60}},{"percent":25}]`,
 		`"abort":[{"kind":"integrity","above_percent":2.5,"min_sample":5}]`, `"catch_up":{"rounds":2,"wait_s":3600}`,
 		`"needs_approval":true`, `"approval":{"by":{"user_id":"u2","login":"bob"},"at":"2026-03-01T12:00:00Z"}`, `"scheduled_for":"2026-03-01T12:00:00Z"`,
@@ -66,7 +66,7 @@ func TestScheduleDefaults(t *testing.T) {
 	if got := (fleet.Phase{}).Label(2) + (fleet.Phase{Name: "canary"}).Label(1); got != "phase 2canary" {
 		t.Error(got)
 	}
-	if got := (fleet.AbortRule{Kind: fleet.AbortRefused, AbovePercent: 7.5}).String(); got != "more than 7.5 % refused" {
+	if got := (fleet.AbortRule{Kind: fleet.AbortRefused, AbovePercent: 7.5}).String(); got != "more than 7.5 % for refused" {
 		t.Error(got)
 	}
 }
@@ -109,6 +109,8 @@ func TestValidateNamesWhatIsWrongWithASchedule(t *testing.T) {
 		{"reboot_at", func(c *fleet.Campaign) { c.Schedule.Reboot = fleet.RebootCountdown }},
 		{"schedule.reboot_countdown_s", func(c *fleet.Campaign) { c.Schedule.RebootCountdown = 0xffffff * time.Second }},
 		{"schedule.reboot_patience_s", func(c *fleet.Campaign) { c.Schedule.RebootPatience = time.Millisecond }},
+		{"reboot_at", func(c *fleet.Campaign) { c.Phases, c.RebootAt = []fleet.Phase{{Devices: 1}}, day.Add(time.Hour) }},
+		{"reboot_at", func(c *fleet.Campaign) { c.CatchUp.Rounds, c.RebootAt = 1, day.Add(time.Hour) }},
 		{"phases[0]", func(c *fleet.Campaign) { c.Phases = []fleet.Phase{{}} }},
 		{"phases[0]", func(c *fleet.Campaign) { c.Phases = []fleet.Phase{{Percent: 5, Devices: 5}} }},
 		{"phases[1].percent", func(c *fleet.Campaign) { c.Phases = []fleet.Phase{{Percent: 5}, {Percent: 5}} }},
@@ -134,6 +136,9 @@ func TestValidateNamesWhatIsWrongWithASchedule(t *testing.T) {
 		{"catch_up.wait_s", func(c *fleet.Campaign) { c.CatchUp.Wait = -time.Second }},
 	} {
 		c := campaign()
+		if strings.HasPrefix(tc.field, "phases") || strings.HasPrefix(tc.field, "catch_up") {
+			c.RebootAt = time.Time{}
+		}
 		tc.change(&c)
 		if found := fleet.FieldErrors(c.Validate()); len(found) != 1 || found[0].Field != tc.field {
 			t.Errorf("got %v, want one error at %s", found, tc.field)

@@ -27,7 +27,7 @@ var orders = func() map[string]reflect.Type {
 	byName := map[string]reflect.Type{}
 	for _, in := range []campaign.Input{
 		campaign.StopRequested{}, campaign.PauseRequested{}, campaign.ResumeRequested{},
-		campaign.ExtendRequested{}, campaign.RedundancyRequested{}, campaign.RetryRequested{}, campaign.ExcludeRequested{},
+		campaign.ExtendRequested{}, campaign.RedundancyRequested{}, campaign.RetryRequested{}, campaign.ExcludeRequested{}, campaign.PromoteRequested{},
 	} {
 		byName[reflect.TypeOf(in).Name()] = reflect.TypeOf(in)
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -177,7 +178,7 @@ func (e *Engine) commit(ctx context.Context, r *run) error {
 		return fmt.Errorf("campaign %s: header: %w", r.id, err)
 	}
 	b.rec.CampaignID, b.rec.Epoch, b.rec.Header, b.rec.WakeAt = r.id, r.epoch, header, r.wakeAt
-	b.rec.Status, b.rec.StatusReason, b.rec.Paused = head.Status, string(head.Reason), !head.Paused.IsZero()
+	b.rec.Status, b.rec.StatusReason, b.rec.Paused = head.Status, string(cmp.Or(head.Reason, head.Halted.Reason)), !head.Paused.IsZero() || !head.Halted.At.IsZero()
 	b.rec.Started, b.rec.Ended, b.rec.Sent = head.Started, head.Ended, r.marks
 	r.commits++
 	visible := b.visible || r.commits%progressEvery == 0

@@ -293,10 +293,10 @@ func TestACopyKeepsTheScheduleButNotItsTimes(t *testing.T) {
 	c := w.newCampaign()
 	c.RebootAt = w.wall.Add(48 * time.Hour)
 	c.Schedule = fleet.Schedule{StartAt: w.wall.Add(time.Hour), QuietHours: []fleet.Window{{To: 60}}, Reboot: fleet.RebootAtTime}
-	c.Phases = []fleet.Phase{{Devices: 1}}
+	c.Abort = []fleet.AbortRule{{AbovePercent: 5}}
 	c = created(w, w.Campaigns, c)
 	copied, err := w.Copy(ctx, c.ID, "")
-	if err != nil || !copied.Schedule.StartAt.IsZero() || len(copied.Schedule.QuietHours) != 1 || len(copied.Phases) != 1 || copied.Schedule.Reboot != fleet.RebootAuto {
+	if err != nil || !copied.Schedule.StartAt.IsZero() || len(copied.Schedule.QuietHours) != 1 || len(copied.Abort) != 1 || copied.Schedule.Reboot != fleet.RebootAuto {
 		t.Errorf("%+v, %v", copied, err)
 	}
 }
