@@ -47,6 +47,10 @@ race: ## Run all tests under the race detector (PKG=./fec/... for some)
 fuzz: ## Run every fuzz target for FUZZTIME=30s (PKG=./fec/... for some)
 	@FUZZTIME=$(FUZZTIME) .ci/fuzz $(PKG)
 
+.PHONY: chaos
+chaos: ## Kill and stop servers in 200 seeded campaigns on each database
+	$(GO) test ./internal/chaos -timeout 40m -v -chaos.runs=200
+
 .PHONY: bench
 bench: ## Run all benchmarks (PKG=./fec/... for some)
 	$(GO) test -run '^$$' -bench . -benchmem $(PKG)

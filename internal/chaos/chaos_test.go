@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	runs     = flag.Int("chaos.runs", 16, "seeded runs of each chaos test; 200 is what is promised")
+	runs     = flag.Int("chaos.runs", 10, "seeded runs of each chaos test; 200 is what is promised")
 	first    = flag.Uint64("chaos.seed", 0, "first seed")
 	parallel = flag.Int("chaos.parallel", 4, "runs at the same time")
 	verbose  = flag.Bool("chaos.v", false, "print what the servers of runs that went wrong have written")
@@ -146,6 +146,30 @@ func TestOneServerOfThreeIsKilledAndOneIsStopped(t *testing.T) {
 	})
 	if all.kills+all.terms < *runs*3/4 || all.stops < *runs*3/4 || all.fenced == 0 || all.takenOver < *runs {
 		t.Errorf("too little happened to show anything: %+v", all)
+	}
+}
+
+// Who ends in good order leaves its campaigns to others at once, long before its lease ends.
+func TestAnOrderlyEndHandsOverAtOnce(t *testing.T) {
+	const ttl = 2 * hang // whoever waited for it would not end within reason
+	database := pgtest.NewDatabase(t, "")
+	r, err := newRun(*first, replicaConfig{Postgres: impatient(pgtest.URL(database)), TTL: ttl}, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []int{5, 12, 20} {
+		r.hub.fates = append(r.hub.fates, fate{at, func(s *seat, before bool) {
+			if !before {
+				r.kill(s, true)
+			}
+		}})
+	}
+	if err := r.whole(); err != nil {
+		t.Error(err)
+		t.Log(r.said())
+	}
+	if r.did.terms < 2 || r.did.takenOver < 2 {
+		t.Errorf("too little happened to show anything: %+v", r.did)
 	}
 }
 
