@@ -184,6 +184,8 @@ func translate(err error) *Problem {
 		return newProblem(codeQuota, sentence(err))
 	case errors.Is(err, service.ErrState):
 		return newProblem(codeWrongState, err.Error())
+	case errors.Is(err, service.ErrAway):
+		return newProblem(codeUnavailable, err.Error())
 	case errors.Is(err, store.ErrConflict):
 		return newProblem(codeConflict, err.Error())
 	case errors.Is(err, service.ErrTooLarge):

@@ -134,7 +134,7 @@ func TestOneServerOfThreeIsKilledAndOneIsStopped(t *testing.T) {
 		making.Lock()
 		database := pgtest.NewDatabase(t, template)
 		making.Unlock()
-		r, err := newRun(seed, replicaConfig{Postgres: impatient(pgtest.URL(database)), TTL: leaseTTL}, 3)
+		r, err := newRun(seed, replicaConfig{Postgres: pgtest.URL(database), TTL: leaseTTL}, 3)
 		if err != nil {
 			return nil, err
 		}
@@ -153,7 +153,7 @@ func TestOneServerOfThreeIsKilledAndOneIsStopped(t *testing.T) {
 func TestAnOrderlyEndHandsOverAtOnce(t *testing.T) {
 	const ttl = 2 * hang // whoever waited for it would not end within reason
 	database := pgtest.NewDatabase(t, "")
-	r, err := newRun(*first, replicaConfig{Postgres: impatient(pgtest.URL(database)), TTL: ttl}, 2)
+	r, err := newRun(*first, replicaConfig{Postgres: pgtest.URL(database), TTL: ttl}, 2)
 	if err != nil {
 		t.Fatal(err)
 	}

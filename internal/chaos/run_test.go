@@ -124,6 +124,9 @@ func (r *run) begin() error {
 	r.names++
 	cfg := r.replicas
 	cfg.Name = fmt.Sprintf("replica-%d", r.names)
+	if cfg.Postgres != "" {
+		cfg.Postgres = impatient(cfg.Postgres)
+	}
 	raw, err := json.Marshal(cfg)
 	if err != nil {
 		return err

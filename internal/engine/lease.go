@@ -45,7 +45,7 @@ const margin = 0.2
 const forEver = 100 * 365 * 24 * time.Hour
 
 // ErrNoLease says that others may be running the campaigns.
-var ErrNoLease = fmt.Errorf("this server cannot reach the database and may have been replaced, this %w", service.ErrState)
+var ErrNoLease = fmt.Errorf("this server could not reach the database and may have been replaced, this %w", service.ErrAway)
 
 // tenure is the lease of this process while Run lasts. Its methods are safe for concurrent use.
 type tenure struct {

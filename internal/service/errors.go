@@ -12,6 +12,7 @@ import (
 var (
 	ErrInUse    = errors.New("is used by a running campaign")
 	ErrState    = errors.New("is not possible now")
+	ErrAway     = errors.New("is not possible for a moment: try again") // not a matter of what was asked for
 	ErrTooLarge = errors.New("is larger than a file may be")
 	ErrDigest   = errors.New("does not have the digest that was announced")
 	ErrQuota    = errors.New("is more than its quota")
