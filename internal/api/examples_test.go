@@ -199,6 +199,7 @@ var bodies = map[string]string{
 	"set-of-outcome":     `{"name":"again","outcomes":["failed"]}`,
 	"set-password":       `{"password":"` + password + `"}`,
 	"create-reports":     `{"month":"2026-01"}`,
+	"plan-campaign":      `{"assumptions":{"loss_mean":0.2},"alternatives":false}`,
 }
 
 // withoutProvider are operations that a server without an OpenID provider does not do.
@@ -239,6 +240,8 @@ func (c *contract) example(op *operation, token string) (r request, ok bool) {
 		return r, len(op.takes) == 0
 	case op.id == "login":
 		r.body = encode(map[string]any{"login": c.login, "password": password})
+	case op.id == "plan-new-campaign":
+		r.body = encode(c.body("campaigns", token))
 	case bodies[op.id] != "":
 		r.body = []byte(bodies[op.id])
 	case op.method == http.MethodPost && strings.HasSuffix(op.path, "/bulk"):

@@ -82,6 +82,7 @@ func newAPI(cfg Config) (*api, *http.ServeMux) {
 	a.tables()
 	a.campaigns()
 	a.control()
+	a.plans()
 	a.events()
 	a.people()
 	a.records()

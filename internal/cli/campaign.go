@@ -26,6 +26,7 @@ type Campaign struct {
 	Update     Update[campaignFields] `cmd:"" help:"Change a campaign, until it is started."`
 	Copy       copyCampaign           `cmd:"" help:"Create a campaign with the settings of another."`
 	Archive    Archive                `cmd:"" help:"Take campaigns out of the lists."`
+	Plan       planCampaign           `cmd:"" help:"Say what a campaign will take, before it starts."`
 	Start      order                  `cmd:"" help:"Start a campaign."`
 	Stop       stop                   `cmd:"" help:"Stop a running campaign, or all of them, and clean up on devices."`
 	Pause      order                  `cmd:"" help:"Keep a running campaign from sending."`

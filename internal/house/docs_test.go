@@ -40,34 +40,38 @@ func TestEveryRelativeLinkLeadsSomewhere(t *testing.T) {
 }
 
 func TestEveryReasonIsExplained(t *testing.T) {
-	const doc = "docs/campaigns.md"
-	content, ok := readFile(doc)
-	if !ok {
-		t.Fatal("there is no " + doc)
-	}
-	dir := filepath.Join(root, "campaign")
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, e := range entries {
-		if name := e.Name(); strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") {
-			names = append(names, name)
+	for _, x := range []struct{ pkg, doc, known string }{
+		{"campaign", "docs/campaigns.md", "device.no_answer"},
+		{"forecast", "docs/plan.md", "plan.sampled"},
+	} {
+		content, ok := readFile(x.doc)
+		if !ok {
+			t.Fatal("there is no " + x.doc)
 		}
+		dir := filepath.Join(root, x.pkg)
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, e := range entries {
+			if name := e.Name(); strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") {
+				names = append(names, name)
+			}
+		}
+		parsed, err := parse(token.NewFileSet(), dir, names)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var codes []string
+		for _, file := range parsed {
+			codes = append(codes, reasons(file)...)
+		}
+		if !slices.Contains(codes, x.known) {
+			t.Fatalf("%d reasons and no %s: the rule would be applied to nothing", len(codes), x.known)
+		}
+		report(t, reasonComplaints(x.doc, content, codes))
 	}
-	parsed, err := parse(token.NewFileSet(), dir, names)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var codes []string
-	for _, file := range parsed {
-		codes = append(codes, reasons(file)...)
-	}
-	if !slices.Contains(codes, "device.no_answer") {
-		t.Fatalf("%d reasons and no device.no_answer: the rule would be applied to nothing", len(codes))
-	}
-	report(t, reasonComplaints(doc, content, codes))
 }
 
 func TestLinkRule(t *testing.T) {

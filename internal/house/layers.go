@@ -11,6 +11,7 @@ var layers = [][]string{
 	{"lorawan"},
 	{"fleet", "fec", "delta", "device"},
 	{"campaign", "sim"},
+	{"forecast"},
 	{"internal"},
 	{"cmd", "examples"},
 }
@@ -77,7 +78,7 @@ func directionComplaints(p pkg) []string {
 			continue
 		}
 		if toLayer, known := layer(to); known && toLayer > fromLayer {
-			complain(imp, "imports point down: cmd, internal, campaign and sim, then fleet, fec, delta and device, then lorawan")
+			complain(imp, "imports point down: cmd, internal, forecast, campaign and sim, then fleet, fec, delta and device, then lorawan")
 		}
 		if under(to, "cmd") {
 			complain(imp, "cmd only wires, there is nothing to import")

@@ -68,7 +68,8 @@ type Service struct {
 	bulk       map[string]changeable // by collection; filled once, before the service is used
 	queued     chan struct{}         // holds one wish that Work look for jobs
 
-	starting sync.Mutex // a start looks at all running campaigns: one at a time
+	planning chan struct{} // full while a plan is computed: one at a time
+	starting sync.Mutex    // a start looks at all running campaigns: one at a time
 
 	counting sync.Mutex
 	counted  map[string]Progress // guarded by counting; of running campaigns, as last counted
@@ -77,7 +78,7 @@ type Service struct {
 // New returns a Service.
 func New(cfg Config) *Service {
 	s := &Service{store: cfg.Store, runner: cfg.Runner, rotation: cfg.Rotation, clock: cfg.Now, wallClock: cfg.Wall, random: cfg.Random, maxContent: cfg.MaxContent,
-		counted: map[string]Progress{}, bulk: map[string]changeable{}, queued: make(chan struct{}, 1)}
+		counted: map[string]Progress{}, bulk: map[string]changeable{}, queued: make(chan struct{}, 1), planning: make(chan struct{}, 1)}
 	if s.clock == nil {
 		s.clock = time.Now
 	}
