@@ -44,6 +44,8 @@ func play(t *testing.T, story func(t *testing.T, seed uint64) (*run, error)) (al
 				}
 				if err != nil && *verbose {
 					t.Log(r.said())
+				} else if *verbose {
+					t.Logf("seed %d: %+v", seed, r.did)
 				}
 				mu.Lock()
 				all.add(r.did)

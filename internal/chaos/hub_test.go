@@ -2,8 +2,10 @@ package chaos_test
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -103,6 +105,18 @@ func (h *hub) close() {
 	defer h.mu.Unlock()
 	h.closed = true
 	h.changed.Broadcast()
+}
+
+// String says who waits for what.
+func (h *hub) String() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, %d frames sent, %d events held", h.net.Now().Format(time.DateTime), h.sends, len(h.held))
+	for _, s := range h.seats {
+		fmt.Fprintf(&b, "; %s: idle %t, stopped %t, woken %t, %d events, until %s", s.name, s.idle, s.stopped, s.woken, len(s.queue), s.until.Format(time.DateTime))
+	}
+	return b.String()
 }
 
 func (h *hub) wake(s *seat) {

@@ -291,7 +291,7 @@ func (r *run) play(dir string) (err error) {
 	next := time.Now()
 	for all := false; ; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(patience) {
-			return errors.New("the campaign has not ended within reason")
+			return fmt.Errorf("the campaign has not ended within reason; orders %q are left, %s", orders, r.stuck())
 		}
 		all = all || r.ready() == r.many
 		to := r.someone()
@@ -310,6 +310,16 @@ func (r *run) play(dir string) (err error) {
 			return nil
 		}
 	}
+}
+
+// stuck says where everyone is, and has the processes write down what they do.
+func (r *run) stuck() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.processes {
+		_ = p.cmd.Process.Signal(syscall.SIGQUIT) // which ends a Go program with all its stacks
+	}
+	return r.hub.String()
 }
 
 // answered waits for an answer, not for ever: whoever was asked may be stopped, or dead.

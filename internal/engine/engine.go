@@ -210,9 +210,9 @@ func (e *Engine) fireTimers() {
 
 // nextWake returns the earliest time at which anything is due, or zero.
 func (e *Engine) nextWake() time.Time {
-	var at time.Time
+	at := e.unsentAt
 	for _, r := range e.runs {
-		due := []time.Time{r.retryAt, e.unsentAt}
+		due := []time.Time{r.retryAt}
 		if !r.lost { // else only the next try to load it is due
 			due = append(due, r.wakeAt)
 			if r.batch.steps > 0 {

@@ -320,6 +320,9 @@ func (e *Engine) giveBack(ctx context.Context, n int) {
 		e.forget(r)
 		ids = append(ids, r.id)
 	}
+	if len(ids) == 0 {
+		return
+	}
 	if err := e.store.Release(ctx, e.tenure.owner(), ids...); err != nil {
 		// They stay its own, and are nobody's work: only a new life brings them back.
 		e.tenure.end()
