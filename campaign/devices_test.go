@@ -49,6 +49,10 @@ func (p *player) uplink(args []string) error {
 	in := campaign.Heard{DevEUI: dev, At: p.now, FCnt: p.upCnt}
 	p.upCnt++
 	i := slices.IndexFunc(p.spec.Devices, func(m campaign.Member) bool { return m.DevEUI == dev })
+	if len(args) > 1 && args[1] == "crowded" {
+		in.Crowded = 2 * time.Hour
+		args = args[1:]
+	}
 	for rest := args[1:]; len(rest) > 0; {
 		word, ok := vocabulary[rest[0]]
 		if !ok {
@@ -75,6 +79,9 @@ func (p *player) uplink(args []string) error {
 	}
 	if len(texts) == 0 {
 		texts = []string{"(application data)"}
+	}
+	if in.Crowded > 0 {
+		texts = append(texts, "crowded")
 	}
 	p.say("%s -> server %s", dev, strings.Join(texts, ", "))
 	p.step(in)
@@ -167,10 +174,11 @@ func (p *player) overTheAir(i int, pkg lorawan.PackageID, cmd lorawan.Command) (
 func (p *player) reach(args []string) error {
 	p.quiet = true
 	defer func() { p.quiet = false }()
-	p.silent = make(map[lorawan.EUI64]bool)
+	p.silent, p.leaving = make(map[lorawan.EUI64]bool), false
 	for k, name := range args[1:] {
 		if k == 0 {
-			continue // "without"
+			p.leaving = name == "leaving" // else "without"
+			continue
 		}
 		dev, err := who(name)
 		if err != nil {
@@ -200,7 +208,7 @@ func (p *player) there() bool {
 	}
 	found := false
 	for i := range p.spec.Devices {
-		if o := p.c.Device(i).Outcome; o != campaign.Active && o != campaign.Stopping {
+		if o := p.c.Device(i).Outcome; o != campaign.Active && o != campaign.Stopping || p.leaving && p.silent[p.spec.Devices[i].DevEUI] {
 			continue
 		}
 		if !p.waits(i) {

@@ -20,9 +20,9 @@ import (
 //	                                                  an answer, or silence
 //	                                                  (Policy.Attempts times, then failed)
 //
-// A class A device can be reached only right after an uplink. So a command stands in
-// the network's queue once, never twice (Flush), and is repeated when the device has
-// just been heard without its answer: that downlink can still make the receive windows
+// A class A device can be reached only right after an uplink (chance.go). So a command
+// stands in the network's queue once, never twice (Flush), and is repeated when the device
+// has just been heard without its answer: that downlink can still make the receive windows
 // of the same uplink. The timer is for devices whose uplinks get lost.
 
 // answerGrace is how long after a downlink an uplink without the answer does not mean
@@ -55,15 +55,6 @@ func (c *Campaign) begin(i int) {
 	c.ask(i)
 }
 
-// becomeListening waits for a first uplink: a command for a device that is not there
-// would sit in the network's queue and cost an attempt.
-func (c *Campaign) becomeListening(i int) {
-	patience := time.Duration(c.spec.Policy.Attempts()) * c.traits(i).UplinkPeriod
-	c.change(i, func(d *Device) {
-		d.Phase, d.Deadline = PhaseListening, c.patience(c.now.Add(patience+answerMargin))
-	})
-}
-
 // becomeHolding waits until a time before it asks. A copy of the command that is still
 // queued is taken back: it would be there twice when the time has come.
 func (c *Campaign) becomeHolding(i int, until time.Time) {
@@ -88,8 +79,14 @@ func (c *Campaign) ask(i int) {
 		reason, text := ReasonNoAnswer, "no answer to %d commands"
 		if d.Phase == PhaseQueued {
 			reason, text = ReasonNotSent, "the network server did not send the last of %d commands"
+		} else if d.ClockWrong {
+			reason, text = ReasonClockWrong, "its clock is still wrong after %d commands"
 		}
 		c.becomeFailed(i, reason, fmt.Sprintf(text, d.Attempts))
+		return
+	}
+	if !c.chance(i) {
+		c.becomeListening(i)
 		return
 	}
 	pkg, commands, refusal := c.request(i)
@@ -100,10 +97,14 @@ func (c *Campaign) ask(i int) {
 	id := c.send(i, pkg, d.Attempts+1, commands...)
 	c.out.Downlinks[len(c.out.Downlinks)-1].question = true
 	c.change(i, func(d *Device) {
+		if d.Attempts == 0 {
+			d.Chance, d.Unsent = c.heardAt(i), 0
+		}
 		d.Phase, d.Frame, d.Since = PhaseQueued, id, c.now
 		d.Attempts++
+		d.Asked++
 		// Three periods: an uplink can get lost without the device being away.
-		d.Deadline = c.now.Add(3*c.traits(i).UplinkPeriod + answerMargin)
+		d.Deadline = c.now.Add(3*c.period(i) + answerMargin)
 	})
 }
 
@@ -193,9 +194,15 @@ func (c *Campaign) heard(in Heard) {
 	if c.devices[i].Heard.IsZero() {
 		c.change(i, func(d *Device) { d.Heard = in.At })
 	}
+	if len(in.Commands) == 0 {
+		c.learnPeriod(i, in.At)
+	}
 	settled := false
 	for _, cmd := range in.Commands {
 		if v := c.judge(i, in, cmd); v.kind != ignored {
+			if d := &c.devices[i]; d.Answered < d.Asked {
+				c.change(i, func(d *Device) { d.Answered++ })
+			}
 			c.follow(i, v)
 			settled = true
 		}
@@ -210,6 +217,10 @@ func (c *Campaign) nextChance(i int, d *Device, at time.Time) {
 	switch d.Phase {
 	case PhaseListening:
 		c.ask(i)
+	case PhaseQueued:
+		if c.spec.NextChance && !c.chance(i) {
+			c.becomeListening(i) // its windows were taken, and the next ones would be dear
+		}
 	case PhaseSent:
 		if at.Sub(d.Since) > answerGrace+c.answerSpread(i) {
 			c.ask(i)
@@ -270,7 +281,7 @@ func (c *Campaign) sent(in Sent) {
 // becomeSent starts the wait for the answer when the command is on the air, not when it
 // was queued: the queue of a class A device may be served much later.
 func (c *Campaign) becomeSent(i int, at time.Time) {
-	wait := c.traits(i).UplinkPeriod + c.answerSpread(i) + answerMargin
+	wait := c.period(i) + c.answerSpread(i) + answerMargin
 	c.change(i, func(d *Device) {
 		d.Phase, d.Since, d.Deadline = PhaseSent, at, c.patience(at.Add(wait))
 	})
@@ -292,8 +303,8 @@ func (c *Campaign) notSent(in NotSent) {
 // becomeUnsent waits before the next attempt. The phase stays "queued", so that if this was
 // the last attempt the network gets the blame.
 func (c *Campaign) becomeUnsent(i int) {
-	again := c.patience(c.now.Add(c.traits(i).UplinkPeriod))
-	c.change(i, func(d *Device) { d.Frame, d.Deadline = "", again })
+	again := c.patience(c.now.Add(c.period(i)))
+	c.change(i, func(d *Device) { d.Frame, d.Deadline, d.Unsent = "", again, d.Unsent+1 })
 }
 
 // deviceOf finds the device that waits in a phase for the downlink with this ID.
@@ -306,7 +317,11 @@ func (c *Campaign) deviceOf(id string, phase Phase) (int, bool) {
 func (c *Campaign) deadline(i int) {
 	switch c.devices[i].Phase {
 	case PhaseListening:
-		c.becomeFailed(i, ReasonNoUplink, fmt.Sprintf("no uplink for %s", c.now.Sub(c.head.Stages[max(c.head.Gate, 0)].Opened).Round(time.Second)))
+		if n := c.devices[i].Attempts; n > 0 {
+			c.becomeFailed(i, ReasonNoAnswer, fmt.Sprintf("no answer to %d commands, and then no uplink for %s", n, c.silence(i).Round(time.Second)))
+			return
+		}
+		c.becomeFailed(i, ReasonNoUplink, fmt.Sprintf("no uplink for %s", c.silence(i).Round(time.Second)))
 	case PhaseHolding, PhaseQueued, PhaseSent:
 		c.ask(i)
 	}
@@ -380,7 +395,7 @@ func (c *Campaign) moveOn(i int) {
 	}
 	c.change(i, func(d *Device) {
 		d.Stage, d.Phase, d.Attempts, d.Deadline, d.Frame = walk[next], PhaseWaiting, 0, time.Time{}, ""
-		d.ClockWrong = false
+		d.ClockWrong, d.LastUplink = false, time.Time{} // what it sends while nobody waits for it is not noted
 		if d.Outcome == Active {
 			d.Reason, d.Detail = ReasonNone, "" // of fragments that were missing
 		}

@@ -15,7 +15,8 @@ import (
 //	sequential:  one gate at a time, as the reference server does
 //	pipelined:   the set-up stages before McSession open together, and so do all stages
 //	             from DataFragment on; McSession is a gate of its own, because its
-//	             request names the start time that the stages before it decide
+//	             request names the start time that the stages before it decide. It opens
+//	             when most devices stand before it: the last ones follow meanwhile
 //
 // Between "settled" and "closed" lies the late-answer time: a device that was given up
 // for its silence comes back if its answer arrives in it.
@@ -94,7 +95,7 @@ func (c *Campaign) advance() {
 	}
 	for c.head.Status == fleet.Running && !c.stands() && !c.waits() {
 		s := c.firstOpen()
-		if s < 0 {
+		if s < 0 || c.mostAreReady() {
 			c.openNext()
 			continue
 		}
@@ -108,6 +109,21 @@ func (c *Campaign) advance() {
 		}
 		c.close(s)
 	}
+}
+
+// readyShare of the devices are enough to fix the session: by then it shows how long the rest
+// will take.
+const readyShare = 0.9
+
+// mostAreReady tells if it is time to fix the session although some devices are still being
+// set up.
+func (c *Campaign) mostAreReady() bool {
+	session := c.at(StageMcSession)
+	if c.spec.Policy.Setup != fleet.PipelinedSetup || !c.spec.NextChance || c.head.Gate != session-1 {
+		return false
+	}
+	ready := c.unsettled[session]
+	return ready < c.tally[Active] && float64(ready) >= readyShare*float64(c.tally[Active])
 }
 
 // settled tells if stage s needs no more time.

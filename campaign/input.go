@@ -23,6 +23,10 @@ type Heard struct {
 	FCnt     uint32
 	FPort    uint8
 	Commands []lorawan.Command
+	// Crowded is how long it is worth waiting for a better chance: the gateways that heard this
+	// uplink have no air time left for the first receive window, so a command that answers it
+	// would go out in the second one, at a multiple of the price. 0: it is a good chance.
+	Crowded time.Duration
 }
 
 // Sent is the network's report that a downlink is on the air, or that a multicast
@@ -95,6 +99,9 @@ func (in Heard) String() string {
 	fmt.Fprintf(&b, "uplink %s FCnt %d FPort %d", in.DevEUI, in.FCnt, in.FPort)
 	for _, c := range in.Commands {
 		fmt.Fprintf(&b, " %v", c)
+	}
+	if in.Crowded > 0 {
+		b.WriteString(" crowded")
 	}
 	return b.String()
 }

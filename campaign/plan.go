@@ -48,13 +48,14 @@ const (
 
 // Request is what Plan plans from: the campaign and the part of the fleet that it names.
 type Request struct {
-	Campaign fleet.Campaign
-	File     *fleet.File // nil for MCGROUP
-	Payload  []byte      // the bytes of File
-	Devices  []fleet.Device
-	Profiles map[string]fleet.DeviceProfile // by ID
-	Groups   []fleet.MulticastGroup
-	Busy     map[lorawan.EUI64]string // devices of running campaigns, and whose they are
+	Campaign   fleet.Campaign
+	File       *fleet.File // nil for MCGROUP
+	Payload    []byte      // the bytes of File
+	Devices    []fleet.Device
+	Profiles   map[string]fleet.DeviceProfile // by ID
+	Groups     []fleet.MulticastGroup
+	Busy       map[lorawan.EUI64]string // devices of running campaigns, and whose they are
+	NextChance bool                     // the network can: see Spec.NextChance
 	// SessionCnt returns the next TS004 v2 counter of a device and FragIndex; nil: all new.
 	SessionCnt func(dev lorawan.EUI64, fragIndex uint8) uint16
 }
@@ -106,7 +107,7 @@ func Plan(r Request) (Planned, error) {
 	}
 	p.out.Spec = Spec{
 		ID: c.ID, Type: c.Type, Threshold: c.SuccessThreshold, MaxDuration: c.MaxDuration,
-		SessionStart: c.SessionStart, RebootAt: c.RebootAt, Policy: c.Policy.WithDefaults(),
+		SessionStart: c.SessionStart, RebootAt: c.RebootAt, NextChance: r.NextChance, Policy: c.Policy.WithDefaults(),
 		Phases: c.Phases, Abort: c.Abort,
 	}
 	if !c.Schedule.IsZero() {

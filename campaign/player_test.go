@@ -25,12 +25,13 @@ import (
 //	retry [DEV...] [for=REASON...]
 //	sent [WHO]                the network reports the oldest downlink to WHO, or to each, as sent
 //	notsent WHO REASON        ... as not sent
-//	uplink DEV [COMMAND FIELD=VALUE FLAG ...]...
+//	uplink DEV [crowded] [COMMAND FIELD=VALUE FLAG ...]...
 //	join DEV
 //	advance DURATION          time passes, timers fire
 //	wake [N]                  time passes until the next timer fires, N times
 //	run GROUP [N]             the network sends fragments, one per 2 s, until something else happens
 //	reach STAGE [without DEV...]  devices answer well until all are in STAGE, or "end", or "interval" between two phases
+//	reach STAGE [leaving DEV...]  ... until all others are
 //	reload                    the campaign is stored and loaded
 //	status                    prints where everyone is
 type player struct {
@@ -53,7 +54,8 @@ type player struct {
 	fragment []campaign.Downlink // of a run, to be printed as ranges
 	inRun    bool
 	goal     string                 // of "reach"
-	silent   map[lorawan.EUI64]bool // "reach without"
+	silent   map[lorawan.EUI64]bool // "reach without", "reach leaving"
+	leaving  bool                   // nobody waits for them
 }
 
 // pace is how fast the network of the stories sends multicast frames.

@@ -16,6 +16,7 @@ const (
 	ReasonDataRateRefused  Reason = "session.dr_refused"        // McClassBSessionAns, McClassCSessionAns DRError
 	ReasonFrequencyRefused Reason = "session.frequency_refused" // FreqError
 	ReasonSessionMissed    Reason = "session.start_missed"      // asked too late, or the device's clock is wrong
+	ReasonUnconfirmed      Reason = "session.unconfirmed"       // asked, and not answered: it may have heard
 	ReasonClockWrong       Reason = "session.clock_wrong"       // TimeToStart does not lead to the session time
 	ReasonFragAlgo         Reason = "frag.algorithm_refused"    // FragSessionSetupAns bit 0
 	ReasonFragMemory       Reason = "frag.no_memory"            // bit 1

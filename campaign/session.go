@@ -2,6 +2,7 @@ package campaign
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/starling-fuota/starling/fleet"
@@ -50,12 +51,26 @@ func (c *Campaign) missSession(g int) {
 				c.becomeFailed(i, ReasonClockWrong, "its clock was still wrong when the session started")
 				return
 			}
+			if c.mayRide(d) {
+				c.tellDevice(i, string(ReasonUnconfirmed), "has not confirmed the session and may have heard of it: stays in")
+				c.change(i, func(d *Device) { d.Rides = true })
+				c.becomePassed(i)
+				return
+			}
 			c.becomeFailed(i, ReasonSessionMissed, "had not confirmed the session when it started")
 		default:
 			c.becomeIncomplete(i, ReasonFragIncomplete, fmt.Sprintf("had not confirmed further session %d when it started", c.groups[g].Reopened))
 			c.change(i, func(d *Device) { d.Stage = StageStatus })
 		}
 	})
+}
+
+// mayRide tells if a device may know of the session although it has not confirmed it: an answer
+// is lost as easily as a question. What it has received will tell.
+func (c *Campaign) mayRide(d *Device) bool {
+	left := d.Attempts - d.Unsent
+	sent := left > 1 || left == 1 && d.Phase != PhaseQueued
+	return c.spec.Policy.Setup == fleet.PipelinedSetup && c.spec.NextChance && c.spec.Type != fleet.MCGroupCampaign && d.Stage == StageMcSession && sent
 }
 
 // fixSession gives group g a session from start on, of at least length.
@@ -88,10 +103,74 @@ func (c *Campaign) sessionNeeds(g int) time.Duration {
 }
 
 // sessionLead is the time from now to the session: what the devices of the group need
-// to learn of it. The set-up that has just been through tells how long that takes here,
+// to learn of it.
+func (c *Campaign) sessionLead(g int) time.Duration {
+	lead := c.slowLead(g)
+	if c.spec.Policy.Setup == fleet.PipelinedSetup && c.spec.NextChance {
+		lead = c.quickLead(g)
+	}
+	lead += c.spec.Policy.SessionLead
+	if c.spec.Groups[g].Class == fleet.ClassB {
+		lead += time.Duration(c.spec.Policy.BeaconsToWait) * lorawan.BeaconPeriod
+	}
+	return lead
+}
+
+// Bounds of quickLead.
+const (
+	leadMiss       = 0.05 // devices that may not hear of the session in time, over the whole fleet
+	maxLeadPeriods = 14
+)
+
+// quickLead waits for the device that needs longest, by how well each one has answered so
+// far. A device that answers the share q of its commands hears the root of q of them, because
+// answers get lost as easily, and as many of its uplinks get through. So it learns of the
+// session in a period with probability q, and has not in n periods with (1-q)^n. Each stage that
+// is left before takes 1/q periods more.
+//
+// If set-up took long because the gateways have little air time, the rest and the session
+// itself take as long again.
+func (c *Campaign) quickLead(g int) time.Duration {
+	var asked, answered int
+	for i := range c.devices {
+		asked, answered = asked+c.devices[i].Asked, answered+c.devices[i].Answered
+	}
+	miss := leadMiss / float64(len(c.devices))
+	rate := float64(answered+1) / float64(asked+1) // of all
+	session := c.at(StageMcSession)
+	var lead time.Duration
+	c.eachMember(g, func(i int, d *Device) {
+		q := min((float64(d.Answered)+2*rate)/(float64(d.Asked)+2), 1-miss)
+		periods := math.Ceil(math.Log(miss)/math.Log(1-q)) + float64(max(session-c.at(d.Stage), 0))/q
+		periods = min(periods, maxLeadPeriods) + 0.5 // an uplink may be a little late
+		lead = max(lead, time.Duration(periods*float64(c.slowness(i))))
+	})
+	began := c.head.Started
+	if !c.head.WaveStarted.IsZero() {
+		began = c.head.WaveStarted
+	}
+	return max(lead, c.now.Sub(began))
+}
+
+// surelySlow is how many gaps between the uplinks of a device must all be long before the device
+// counts as slow.
+const surelySlow = 3
+
+// slowness is the period of device i without the uplinks that it loses: they are in q. So it is
+// that of its profile, unless there is no doubt that the device is slower.
+func (c *Campaign) slowness(i int) time.Duration {
+	d, p := &c.devices[i], c.traits(i).UplinkPeriod
+	if d.Gaps < surelySlow {
+		return p
+	}
+	return max(p, d.ShortestGap)
+}
+
+// slowLead is for networks that send a command with the next uplink, whenever that is, and for
+// stages that open one after the other. The set-up that has just been through tells how long that takes here,
 // losses and all; a quarter of them would still be late without the margin, and a device
 // that learns too late is lost to this session.
-func (c *Campaign) sessionLead(g int) time.Duration {
+func (c *Campaign) slowLead(g int) time.Duration {
 	var period, took time.Duration
 	for _, l := range c.groupLanes[g] {
 		for _, i := range c.members[l] {
@@ -104,11 +183,7 @@ func (c *Campaign) sessionLead(g int) time.Duration {
 		}
 	}
 	lead := 2*took + 4*period
-	lead = min(lead, time.Duration(c.spec.Policy.Attempts())*(period+2*answerMargin)+period) + c.spec.Policy.SessionLead
-	if c.spec.Groups[g].Class == fleet.ClassB {
-		lead += time.Duration(c.spec.Policy.BeaconsToWait) * lorawan.BeaconPeriod
-	}
-	return lead
+	return min(lead, time.Duration(c.spec.Policy.Attempts())*(period+2*answerMargin)+period)
 }
 
 // allFrames returns how many fragments group g may have to send in all.
@@ -134,9 +209,12 @@ func (c *Campaign) sessionLength(g, frames int) time.Duration {
 		spread += answerSpread(&c.spec.Lanes[l])
 	}
 	interval := max(c.spec.Groups[g].FrameInterval, c.spec.Policy.MulticastDelay)
-	rounds := time.Duration(c.spec.Policy.MaxRounds) * (spread + 2*answerMargin + 2*interval)
+	rounds := time.Duration(min(c.spec.Policy.MaxRounds, usualRounds)) * (spread + 2*answerMargin + 2*interval)
 	return time.Duration(frames)*interval*3/2 + rounds + c.spec.Policy.FirstFragmentDelay + time.Minute
 }
+
+// usualRounds is how many rounds a session leaves time for. More are short ones, of a fragment or two.
+const usualRounds = 5
 
 // sessionTimeOut returns the TimeOut exponent of TS005 for a session of at least length,
 // and when such a session ends. The longest ones the field can say are 2^15 s in class C

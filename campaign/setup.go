@@ -64,10 +64,14 @@ func (c *Campaign) onMcGroupSetupAns(i int, ans multicast.McGroupSetupAns) verdi
 
 // outstanding tells if device i was asked in its present stage: answers carry no campaign
 // id, and one from before the question proves nothing. What came in the same uplink as the
-// answer that led to the question cannot be about it.
+// answer that led to the question cannot be about it, nor can an uplink that was overtaken.
 func (c *Campaign) outstanding(i int) bool {
 	d := &c.devices[i]
-	return d.Phase == PhaseAsked || d.Attempts > 1 || d.Attempts == 1 && !c.justAsked(d)
+	if c.heardAt(i).Before(d.Chance) {
+		return false
+	}
+	left := d.Attempts - d.Unsent
+	return d.Phase == PhaseAsked || left > 1 || left == 1 && !c.justAsked(d)
 }
 
 // justAsked tells if the command to d was queued at this very moment: it has not left yet.

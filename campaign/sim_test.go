@@ -115,6 +115,7 @@ func newSimulation(seed uint64) *simulation {
 	o.style = []fleet.StatusStyle{fleet.StatusSpec, fleet.StatusLBM, fleet.StatusLoRaMac}[r.IntN(3)]
 	o.rebootsItself, o.rc1, o.noClock = pick(0.2), pick(0.2), pick(0.1)
 	o.period = time.Duration(2+r.IntN(20)) * time.Minute
+	o.nextChance = pick(0.5)
 	if o.typ == fleet.FOTACampaign && pick(0.3) {
 		o.reboot = 24 * time.Hour
 	}
@@ -558,7 +559,7 @@ func (s *simulation) transmit(d *simDevice) error {
 	if !d.truthful && s.r.IntN(10) == 0 {
 		d.say = append(d.say, s.lie(d))
 	}
-	in := campaign.Heard{DevEUI: s.spec.Devices[d.i].DevEUI, At: s.now, Commands: d.say}
+	in := campaign.Heard{DevEUI: s.spec.Devices[d.i].DevEUI, At: s.now, Commands: d.say, Crowded: time.Duration(s.r.IntN(3)) * time.Hour}
 	d.say = nil
 	if s.r.Float64() < s.loss/2 {
 		return nil // and with it the windows

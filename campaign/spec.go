@@ -23,6 +23,9 @@ type Spec struct {
 	// RebootAt is the reboot time given to devices; zero: they reboot when the image is checked.
 	RebootAt time.Time      `json:"reboot_at,omitzero"`
 	Firmware fleet.Firmware `json:"firmware,omitzero"` // target version as DevVersionAns reports it (FOTA)
+	// NextChance: a command that is handed over when an uplink is reported still makes the
+	// receive windows of that uplink, so none needs to wait in a queue.
+	NextChance bool `json:"next_chance,omitempty"`
 	// Policy has its defaults filled in.
 	Policy fleet.CampaignPolicy `json:"policy"`
 	// Schedule and CatchUp have their defaults filled in.

@@ -103,11 +103,21 @@ type Device struct {
 	Reason   Reason    `json:"reason,omitempty"`
 	Detail   string    `json:"detail,omitempty"`
 	Attempts int       `json:"attempts,omitempty"` // of the present stage
+	Unsent   int       `json:"unsent,omitempty"`   // of them, those that the network did not send
 	Recalled int       `json:"recalled,omitempty"` // commands that were taken back when a window closed, and not counted
 	Deadline time.Time `json:"deadline,omitzero"`  // end of patience in the present phase
 	Frame    string    `json:"frame,omitempty"`    // ID of the command that is under way
-	Since    time.Time `json:"since,omitzero"`     // when that command was sent
+	Since    time.Time `json:"since,omitzero"`     // when that command was sent, or the listening began
+	Chance   time.Time `json:"chance,omitzero"`    // the uplink that its stage's first command answered, by the network's clock
 	Heard    time.Time `json:"heard,omitzero"`     // first uplink since the start
+	Asked    int       `json:"asked,omitempty"`    // commands sent to it in all stages
+	Answered int       `json:"answered,omitempty"` // of them, those that were answered
+	Rides    bool      `json:"rides,omitempty"`    // asked for the session, and its answer did not come: it may listen
+	// What follows is learnt from its application uplinks, while it is waited for.
+	LastUplink  time.Time     `json:"last_uplink,omitzero"`
+	Period      time.Duration `json:"period,omitempty"` // mean of the latest gaps
+	Gaps        int           `json:"gaps,omitempty"`
+	ShortestGap time.Duration `json:"shortest_gap,omitempty"`
 
 	Wave       int       `json:"wave,omitempty"`        // in which it takes part
 	SessionCnt uint16    `json:"session_cnt,omitempty"` // TS004 v2, of the latest set-up
@@ -170,6 +180,7 @@ type Group struct {
 	NextFCnt    uint32      `json:"next_f_cnt"`          // next counter of the network, as far as known
 	Reopened    int         `json:"reopened,omitempty"`  // sessions after the first
 	Asked       int         `json:"asked,omitempty"`     // status requests over multicast in this round
+	Silent      int         `json:"silent,omitempty"`    // devices that had not answered when the last of them went out
 	AnswersBy   time.Time   `json:"answers_by,omitzero"` // when the answers to them should be in
 	// MoreSessions and MoreRounds were ordered beyond what the policy allows.
 	MoreSessions int `json:"more_sessions,omitempty"`

@@ -52,6 +52,9 @@ func (c *Campaign) onStatusAns(i int, ans fragmentation.FragSessionStatusAns) ve
 	if ans.MemoryError {
 		return verdict{kind: refused, reason: ReasonFragDecoder, text: fmt.Sprintf("the device lost more fragments than its decoder can repair (received %d, missing %d)", ans.NbFragReceived, ans.MissingFrag)}
 	}
+	if d.Rides && ans.NbFragReceived == 0 {
+		return verdict{kind: refused, reason: ReasonSessionMissed, text: "it had not heard of the session: it has received nothing"}
+	}
 	lacks := unresolved(c.traits(i).StatusStyle, ans, int(l.NbFrag), c.laneState(i).High, lossy)
 	if lacks == 0 {
 		if ans.MICError && l.Version >= lorawan.V2 {

@@ -250,10 +250,10 @@ func (c *Campaign) askGroup(g int) {
 	for _, l := range c.groupLanes[g] {
 		spread = max(spread, answerSpread(&c.spec.Lanes[l]))
 	}
-	if n.silent > c.spec.Policy.StatusByMulticastAbove && grp.Asked < maxAsked &&
+	if c.asksAgain(g) &&
 		c.sessionHolds(g, 2*c.spec.Groups[g].FrameInterval+spread) {
 		grp.Phase, grp.Lane = GroupAsking, 0
-		grp.Asked++
+		grp.Asked, grp.Silent = grp.Asked+1, n.silent
 		c.askNextLane(g)
 		return
 	}
@@ -264,9 +264,19 @@ func (c *Campaign) askGroup(g int) {
 	c.poll(g)
 }
 
-// maxAsked is how often the status is asked over multicast in one round. What is left is
-// asked one by one.
-const maxAsked = 3
+// How often the status is asked over multicast in one round: at least minAsked times, and at
+// most maxAsked times as long as that brings new answers. What is left is asked one by one,
+// which costs each of them some uplink periods.
+const (
+	minAsked = 3
+	maxAsked = 8
+)
+
+// asksAgain tells if the silent devices of group g are to be asked over multicast once more.
+func (c *Campaign) asksAgain(g int) bool {
+	grp, silent := &c.groups[g], c.status[g].silent
+	return silent > c.spec.Policy.StatusByMulticastAbove && (grp.Asked < minAsked || grp.Asked < maxAsked && silent < grp.Silent)
+}
 
 // askNextLane asks the next lane that has silent devices; after the last one it waits for
 // the answers, and then goes on.
@@ -319,7 +329,7 @@ func (c *Campaign) whatNow(g int) {
 	})
 	n := c.status[g]
 	switch {
-	case n.silent > c.spec.Policy.StatusByMulticastAbove && grp.Asked < maxAsked && n.incomplete == 0:
+	case c.asksAgain(g) && n.incomplete == 0:
 		c.askGroup(g)
 	case n.incomplete > 0 && n.underWay == 0 && c.moreFragments(g):
 		grp.Phase = GroupSending
@@ -426,16 +436,17 @@ func (c *Campaign) someoneListens(g int) bool {
 // extendLane plans another round of a lane.
 //
 // Fixed redundancy has none, unless more was ordered. The carousel starts again at fragment 1, which only helps
-// decoders that take any order. Adaptive redundancy sends as many new coded fragments as
-// the worst device needs at the loss it has had: (missing+2)/(1-loss); two rows beyond
-// the losses are what the parity code wants on average (TS004-2.0.0, appendix).
+// decoders that take any order. Adaptive redundancy sends new coded fragments for the device
+// that needs most, see need.
 func (c *Campaign) extendLane(g int, ls *LaneState, l int) bool {
-	lane := &c.spec.Lanes[l]
+	lane, p := &c.spec.Lanes[l], &c.spec.Policy
+	dear := ls.Round+2 == int(p.MaxRounds)+c.groups[g].MoreRounds || c.status[g].incomplete <= p.StatusByMulticastAbove ||
+		!c.sessionHolds(g, 2*c.spec.Groups[g].FrameInterval) // asked one by one, or for another session
 	worst := 0.0
 	for _, i := range c.members[l] {
 		d := &c.devices[i]
 		if d.Outcome == Active && d.Stage == StageStatus && d.Phase == PhaseIncomplete {
-			worst = max(worst, (float64(d.Missing)+2)/(1-min(d.Loss, 0.9)))
+			worst = max(worst, need(float64(d.Missing), min(d.Loss, 0.9), dear))
 		}
 	}
 	if worst == 0 || !c.mayExtend(g, ls, l) {
@@ -463,6 +474,19 @@ func (c *Campaign) mayExtend(g int, ls *LaneState, l int) bool {
 // ceiling is the highest fragment number that the lane may send.
 func (l *Lane) ceiling(ls *LaneState) int {
 	return min(int(l.NbFrag)+int(max(l.Coded, l.MaxCoded))+ls.More, fec.MaxFragments)
+}
+
+// need is how many fragments to send to a device that lacks so many rows and loses that share
+// of all frames. Two rows beyond the losses are what the parity code wants on average
+// (TS004-2.0.0, appendix): (missing+2)/(1-loss).
+//
+// A fragment too many costs every gateway its air time. One too few is asked for in the next
+// round: unless that is dear, one standard deviation less is sent.
+func need(missing, loss float64, dear bool) float64 {
+	if dear {
+		return (missing + 2) / (1 - loss)
+	}
+	return max((missing+1-math.Sqrt(missing*loss))/(1-loss), 1)
 }
 
 // answerSpread is the time over which the devices of a lane spread their answers.

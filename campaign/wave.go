@@ -236,6 +236,7 @@ func (d *Device) again(wave int, stages []Stage) {
 	*d = Device{
 		Stage: stages[0], Wave: wave, Heard: was.Heard, SetUp: was.SetUp, Block: was.Block, Firmware: was.Firmware, Loss: was.Loss,
 		SessionCnt: was.SessionCnt, FirstCnt: was.FirstCnt,
+		Asked: was.Asked, Answered: was.Answered, Period: was.Period, Gaps: was.Gaps, ShortestGap: was.ShortestGap,
 	}
 	if was.Complete {
 		d.Stage, d.Complete, d.Session = was.Stage, true, was.Session

@@ -61,6 +61,7 @@ type worldOptions struct {
 	style                 fleet.StatusStyle
 	rc1, rebootsItself    bool
 	noClock, v11          bool
+	nextChance            bool
 	session, reboot, last time.Duration
 	cnt                   uint16
 	interval              time.Duration
@@ -76,7 +77,7 @@ func parseWorld(words []string) (worldOptions, error) {
 	o := worldOptions{
 		devices: 2, groups: 1, class: fleet.ClassC, threshold: 50, frag: 20, maxCoded: 20,
 		period: 10 * time.Minute, interval: 2 * time.Second,
-		policy: fleet.CampaignPolicy{Retries: 2, FirstFragmentDelay: 10 * time.Second},
+		policy: fleet.CampaignPolicy{Retries: 2, MaxRounds: 5, FirstFragmentDelay: 10 * time.Second},
 	}
 	for _, w := range words {
 		key, value, _ := strings.Cut(w, "=")
@@ -134,6 +135,8 @@ func (o *worldOptions) set(key, value string) (err error) {
 		o.noClock = true
 	case "lorawan11":
 		o.v11 = true
+	case "next-chance":
+		o.nextChance = true
 	case "session":
 		span(&o.session)
 	case "reboot":
@@ -258,7 +261,7 @@ func newWorld(o worldOptions) world {
 		payload[i] = byte(i)
 	}
 	w := world{spec: campaign.Spec{
-		ID: "story", Type: o.typ, Threshold: o.threshold, MaxDuration: o.last, Policy: o.policy.WithDefaults(),
+		ID: "story", Type: o.typ, Threshold: o.threshold, MaxDuration: o.last, NextChance: o.nextChance, Policy: o.policy.WithDefaults(),
 		Schedule: o.schedule, Phases: o.phases, Abort: o.abort, CatchUp: o.catchUp,
 	}}
 	w.material = campaign.Material{

@@ -322,7 +322,7 @@ func TestPortsFindTheirPackage(t *testing.T) {
 }
 
 func TestPolicyDefaults(t *testing.T) {
-	for retries, want := range map[int]int{0: 4, 3: 4, 7: 8, -1: 1, -9: 1} {
+	for retries, want := range map[int]int{0: 12, 3: 4, 7: 8, -1: 1, -9: 1} {
 		if got := (fleet.CampaignPolicy{Retries: retries}).Attempts(); got != want {
 			t.Errorf("retries %d: %d attempts, want %d", retries, got, want)
 		}

@@ -71,7 +71,7 @@ type CampaignPolicy struct {
 	Redundancy             RedundancyMode `json:"redundancy"`
 	KeepOnFailure          bool           `json:"keep_on_failure,omitempty"`           // leave groups, sessions and images on devices when the campaign fails
 	CloseAtThreshold       bool           `json:"close_at_threshold,omitempty"`        // end a stage as soon as the success threshold is reached, as the reference server does
-	Retries                int            `json:"retries,omitempty"`                   // resends of a unicast command after the first; 0: 3, negative: none
+	Retries                int            `json:"retries,omitempty"`                   // resends of a unicast command after the first; 0: 11, negative: none
 	LateAnswer             time.Duration  `json:"-"`                                   // "late_answer_s": stragglers' time after a stage; 0: 60 s
 	SessionLead            time.Duration  `json:"-"`                                   // "session_lead_s": from the last expected answer to a computed session start; 0: 60 s
 	BeaconsToWait          uint8          `json:"beacons_to_wait,omitempty"`           // class B: beacon periods (128 s) left for beacon lock; 0: 4
@@ -79,7 +79,7 @@ type CampaignPolicy struct {
 	MulticastDelay         time.Duration  `json:"-"`                                   // "multicast_delay_s": least time between multicast frames; 0: as fast as the network takes them
 	FragSize               uint8          `json:"frag_size,omitempty"`                 // bytes; 0: computed from band, data rate and decoder
 	MaxCodedPercent        uint16         `json:"max_coded_percent,omitempty"`         // adaptive: ceiling of coded to uncoded fragments; 0: 100
-	MaxRounds              uint8          `json:"max_rounds,omitempty"`                // status and repair rounds, or carousel rounds; 0: 5
+	MaxRounds              uint8          `json:"max_rounds,omitempty"`                // status and repair rounds, or carousel rounds; 0: 10
 	StatusByMulticastAbove int            `json:"status_by_multicast_above,omitempty"` // ask for status over multicast in larger groups; 0: 1
 	FlashTime              time.Duration  `json:"-"`                                   // "flash_time_s": from reboot to the first uplink of the new firmware; 0: 120 s
 }
@@ -87,12 +87,12 @@ type CampaignPolicy struct {
 // WithDefaults returns p with every zero field set to its default. Times that depend
 // on the devices (FirstFragmentDelay) or where zero is meant (MulticastDelay, FragSize) stay zero.
 func (p CampaignPolicy) WithDefaults() CampaignPolicy {
-	p.Retries = max(first(p.Retries, 3), -1)
+	p.Retries = max(first(p.Retries, 11), -1)
 	p.LateAnswer = first(p.LateAnswer, time.Minute)
 	p.SessionLead = first(p.SessionLead, time.Minute)
 	p.BeaconsToWait = first(p.BeaconsToWait, 4)
 	p.MaxCodedPercent = first(p.MaxCodedPercent, 100)
-	p.MaxRounds = first(p.MaxRounds, 5)
+	p.MaxRounds = first(p.MaxRounds, 10)
 	p.StatusByMulticastAbove = first(p.StatusByMulticastAbove, 1)
 	p.FlashTime = first(p.FlashTime, 2*time.Minute)
 	return p

@@ -20,7 +20,7 @@ func (n *Network) AddGateway(g Gateway) error {
 	if frequency, _ := g.Band.RX2(); frequency == 0 {
 		return fmt.Errorf("gateway %q: band %s leaves the frequency of RX2 to the network, which is not modelled: %w", g.ID, g.Band, ErrConfig)
 	}
-	n.gateways = append(n.gateways, &gateway{Gateway: g})
+	n.gateways = append(n.gateways, &gateway{Gateway: g, names: []string{g.ID}})
 	return nil
 }
 

@@ -154,13 +154,15 @@ type Event struct {
 	FCnt    uint32        // Uplink, Sent, Summary
 	FPort   uint8         // Uplink
 	Payload []byte        // Uplink, in clear; the caller's to keep
-	GwTotal int           // Uplink: gateways in reach; Summary: gateways of the group
-	GwOK    int           // Uplink: gateways that heard it; Summary: gateways that transmitted it
-	Airtime time.Duration // Sent, Summary: of all transmissions of the frame together
-	Err     string        // Failed
-
-	Frequency uint32 // Hz; Sent, Summary: 0 if no gateway transmitted it
-	Window    uint8  // Sent: the receive window that it took, 1 or 2
+	// Gateways are those that heard the Uplink, or transmitted what was Sent. Not to be changed.
+	Gateways  []string
+	Frequency uint32        // Hz, of the Uplink, or of what was Sent
+	DataRate  uint8         // likewise
+	GwTotal   int           // Uplink: gateways in reach; Summary: gateways of the group
+	GwOK      int           // Uplink: gateways that heard it; Summary: gateways that transmitted it
+	Airtime   time.Duration // Sent, Summary: of all transmissions of the frame together
+	Err       string        // Failed
+	Window    uint8         // Sent: the receive window that it took, 1 or 2
 }
 
 // String returns one line for logs and tests.

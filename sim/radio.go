@@ -100,7 +100,7 @@ func (n *Network) transmit(gw *gateway, t transmission, links []*link) {
 	start := n.now
 	end := start + t.airtime
 	gw.airUntil = end
-	gw.budget(t.frequency).spend(start, t.airtime)
+	gw.budget(t.frequency).Spend(start, t.airtime)
 
 	tx := device.Transmission{Frequency: t.frequency, DR: t.dr, Start: n.Now(), Airtime: t.airtime}
 	listening := gw.listening[:0] // the gateway's transmission before this one has ended

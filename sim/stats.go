@@ -65,11 +65,11 @@ func (n *Network) Stats() Stats {
 	s := Stats{Counts: n.counts}
 	for _, gw := range n.gateways {
 		for _, b := range gw.budgets {
-			if b.total == 0 {
+			if b.Total() == 0 {
 				continue
 			}
-			s.Airtime = append(s.Airtime, GatewayAirtime{gw.ID, b.subBand, b.total, b.busiest})
-			s.DownlinkAirtime += b.total
+			s.Airtime = append(s.Airtime, GatewayAirtime{gw.ID, b.SubBand, b.Total(), b.Busiest()})
+			s.DownlinkAirtime += b.Total()
 		}
 	}
 	return s

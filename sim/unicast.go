@@ -124,7 +124,7 @@ func (n *Network) receive(up *uplink, heard []*gateway) {
 	n.counts.UplinkCopies += len(heard)
 	n.report(Event{
 		Kind: Uplink, DevEUI: d.DevEUI, FCnt: f.FCnt, FPort: f.FPort, Payload: f.FRMPayload,
-		GwTotal: len(d.links), GwOK: len(heard),
+		Gateways: namesOf(heard), Frequency: up.Frequency, DataRate: up.DR, GwTotal: len(d.links), GwOK: len(heard),
 	})
 	d.window = newWindow(d, up, heard, f)
 	d.room = max(d.window.rx[0].room, d.window.rx[1].room)
@@ -199,7 +199,10 @@ func (n *Network) openWindow(d *node, uplink uint32, i int) {
 	n.transmit(gw, transmission{
 		phy: phy, frequency: rx.frequency, dr: rx.dr, airtime: airtime, received: &n.counts.UnicastReceived,
 		ended: func() {
-			n.report(Event{Kind: Sent, DevEUI: d.DevEUI, FrameID: f.ID, FCnt: fcnt, Airtime: airtime, Frequency: rx.frequency, Window: uint8(i + 1)})
+			n.report(Event{
+				Kind: Sent, DevEUI: d.DevEUI, FrameID: f.ID, FCnt: fcnt,
+				Gateways: gw.names, Frequency: rx.frequency, DataRate: rx.dr, Window: uint8(i + 1), Airtime: airtime,
+			})
 		},
 	}, d.linksTo(gw))
 }
@@ -210,7 +213,7 @@ func (n *Network) openWindow(d *node, uplink uint32, i int) {
 func leastUsed(gateways []*gateway, now moment, frequency uint32, airtime time.Duration) *gateway {
 	var best *gateway
 	for _, gw := range gateways {
-		if gw.free(now, frequency, airtime) && (best == nil || gw.budget(frequency).total < best.budget(frequency).total) {
+		if gw.free(now, frequency, airtime) && (best == nil || gw.budget(frequency).Total() < best.budget(frequency).Total()) {
 			best = gw
 		}
 	}

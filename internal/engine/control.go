@@ -118,6 +118,7 @@ func (e *Engine) startBeside(ctx context.Context, campaignID string, audit []sto
 		// It was approved when the service looked; whoever changes it makes that void.
 		return fmt.Errorf("campaign %s %w", campaignID, service.ErrApproval)
 	}
+	req.NextChance = e.adapter.Caps().NextChance
 	planned, err := campaign.Plan(req)
 	if err != nil {
 		return err

@@ -34,9 +34,14 @@ func (e *Engine) HandleUplink(ctx context.Context, up network.Event) error {
 	if r == nil {
 		return e.handleOutside(ctx, dev, up, seen)
 	}
-	heard := campaign.Heard{DevEUI: up.DevEUI, At: up.Time, FCnt: up.FCnt, FPort: up.FPort, Commands: commands}
+	chance := r.chance(up)
+	heard := campaign.Heard{DevEUI: up.DevEUI, At: up.Time, FCnt: up.FCnt, FPort: up.FPort, Commands: commands, Crowded: e.air.Crowded(chance)}
+	answered := len(r.batch.rec.Outbox)
 	if err := e.step(r, heard, also{firmware: seen}); err != nil {
 		return err
+	}
+	if r.commands(up.DevEUI, answered) {
+		e.air.Reserve(chance)
 	}
 	return e.commitUnlessMore(ctx, r)
 }
@@ -50,6 +55,7 @@ func (e *Engine) HandleReport(ctx context.Context, ev network.Event) error {
 	if r == nil {
 		return nil // an answer to a clock request, or a campaign that is over
 	}
+	e.spend(r, ev)
 	if ev.Kind == network.NotSent {
 		return e.step(r, campaign.NotSent{ID: ev.FrameID, Reason: ev.Err}, also{})
 	}

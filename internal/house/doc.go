@@ -1,6 +1,6 @@
 // Package house tests the rules of the house: what the compiler does not hold.
 //
-//		cmd -> internal/* -> campaign, sim -> fleet, fec, delta, device -> lorawan/*
+//		cmd -> internal/* -> campaign, sim -> fleet, fec, delta, device, airtime -> lorawan/*
 //		                     '------------------ pure ------------------------------'
 //
 //	  - Pure packages (all outside of internal and cmd) depend on the standard

@@ -9,7 +9,7 @@ import (
 // layers is the order in which imports may point: to the same line or to a lower one.
 var layers = [][]string{
 	{"lorawan"},
-	{"fleet", "fec", "delta", "device"},
+	{"fleet", "fec", "delta", "device", "airtime"},
 	{"campaign", "sim"},
 	{"forecast"},
 	{"internal"},

@@ -113,8 +113,13 @@ type Event struct {
 	Group   lorawan.EUI64 // Sent and NotSent of multicast frames
 	FrameID string        // Sent, NotSent
 	FCnt    uint32        // Uplink, Sent
-	FPort   uint8         // Uplink
-	Payload []byte        // Uplink, in clear
-	Airtime time.Duration // Sent: of all transmissions together; 0: not reported
-	Err     string        // NotSent
+	// Gateways are those that heard the Uplink, best first, or transmitted what was Sent to a device;
+	// with Frequency they tell what is left of the duty cycle. None: the network does not say.
+	Gateways  []string
+	Frequency uint32        // Hz, of the Uplink, or of what was Sent
+	DataRate  uint8         // likewise
+	FPort     uint8         // Uplink
+	Payload   []byte        // Uplink, in clear
+	Airtime   time.Duration // Sent: of all transmissions together; 0: not reported
+	Err       string        // NotSent
 }

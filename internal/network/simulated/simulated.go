@@ -149,7 +149,8 @@ func (n *Network) nap(ctx context.Context) error {
 func (n *Network) translate(events []sim.Event) ([]network.Event, error) {
 	out := make([]network.Event, 0, len(events))
 	for _, e := range events {
-		ev := network.Event{Time: e.Time, DevEUI: e.DevEUI, FrameID: e.FrameID, FCnt: e.FCnt, FPort: e.FPort, Payload: e.Payload, Airtime: e.Airtime, Err: e.Err}
+		ev := network.Event{Time: e.Time, DevEUI: e.DevEUI, FrameID: e.FrameID, FCnt: e.FCnt, FPort: e.FPort, Payload: e.Payload, Airtime: e.Airtime, Err: e.Err,
+			Gateways: e.Gateways, Frequency: e.Frequency, DataRate: e.DataRate}
 		if e.Group != "" {
 			group, err := lorawan.ParseEUI64(e.Group)
 			if err != nil {

@@ -1,4 +1,4 @@
-package sim
+package airtime
 
 import (
 	"math/rand/v2"
@@ -11,18 +11,18 @@ import (
 func TestBudgetIsExact(t *testing.T) {
 	for seed := range uint64(40) {
 		luck := rand.New(rand.NewPCG(seed, 2))
-		b := &budget{limit: time.Minute}
+		b := NewBudget(time.Minute)
 		// The limit is about as much as is asked for, or far less. Whole seconds make things coincide.
 		pause := []time.Duration{20 * time.Second, 10 * time.Minute}[seed%2]
 		unit := []time.Duration{1, time.Second}[seed/2%2]
 		var sent []interval
-		used := func(end moment) (sum time.Duration) {
+		used := func(end time.Duration) (sum time.Duration) {
 			for _, i := range sent {
-				sum += max(0, min(i.end, end)-max(i.start, end-dutyCycleWindow))
+				sum += max(0, min(i.end, end)-max(i.start, end-Window))
 			}
 			return sum
 		}
-		var now moment
+		var now time.Duration
 		waits := 0
 		for range 1000 {
 			if luck.IntN(2) == 0 {
@@ -32,7 +32,7 @@ func TestBudgetIsExact(t *testing.T) {
 			if luck.IntN(2) == 0 {
 				airtime += time.Duration(luck.Int64N(int64(10 * time.Second))).Truncate(unit)
 			}
-			at, ok := b.earliest(now, airtime)
+			at, ok := b.Earliest(now, airtime)
 			if !ok || at < now {
 				t.Fatalf("seed %d: earliest %s, %v at %s", seed, at, ok, now)
 			}
@@ -42,7 +42,7 @@ func TestBudgetIsExact(t *testing.T) {
 					t.Fatalf("seed %d: %s would have been early enough", seed, at-1)
 				}
 			}
-			b.spend(at, airtime)
+			b.Spend(at, airtime)
 			sent = append(sent, interval{at, at + airtime})
 			if got := used(at + airtime); got > b.limit {
 				t.Fatalf("seed %d: %s in the hour up to %s, limit %s", seed, got, at+airtime, b.limit)
@@ -53,25 +53,7 @@ func TestBudgetIsExact(t *testing.T) {
 			t.Errorf("seed %d: only %d waits", seed, waits)
 		}
 	}
-	if _, ok := (&budget{limit: time.Second}).earliest(0, time.Second+1); ok {
+	if _, ok := NewBudget(time.Second).Earliest(0, time.Second+1); ok {
 		t.Error("a frame longer than the limit may go some time")
-	}
-}
-
-// TestChannelsBeginAsTheyGoOn: a link that began in the good state would lose too little at first.
-func TestChannelsBeginAsTheyGoOn(t *testing.T) {
-	const n = 10000
-	lost := 0
-	for i := range uint64(n) {
-		c, err := newChannel(Bursty{Mean: 0.3, Burst: 50}, 1, i)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if c.loses() {
-			lost++
-		}
-	}
-	if lost < n*27/100 || lost > n*33/100 {
-		t.Errorf("%d of %d first frames lost, want 30 %%", lost, n)
 	}
 }
