@@ -3,8 +3,10 @@ package forecast
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/starling-fuota/starling/airtime"
 	"github.com/starling-fuota/starling/campaign"
 	"github.com/starling-fuota/starling/lorawan"
 	"github.com/starling-fuota/starling/lorawan/clocksync"
@@ -22,6 +24,7 @@ var errSteps = errors.New("the campaign takes more steps than a prediction may")
 type driver struct {
 	*world
 	c         *campaign.Campaign
+	air       airtime.Governor
 	interrupt func() error
 	steps     int // of the network, at most
 	rounds    int // of events, so far
@@ -144,11 +147,15 @@ func (d *driver) run() error {
 	return nil
 }
 
-func (d *driver) step(in campaign.Input) {
+func (d *driver) step(in campaign.Input) campaign.Output {
 	out := d.c.Step(d.net.Now(), in)
 	d.wakeAt = out.WakeAt
 	d.out = append(d.out, out)
+	return out
 }
+
+// band is that of the campaign's groups.
+func (d *driver) band() region.Band { return d.c.Spec().Groups[0].Band }
 
 // settleOutputs sends what the machine wishes. A refusal of the network becomes an input,
 // which may bring more to send.
@@ -191,8 +198,13 @@ func (d *driver) handle(e sim.Event) {
 	case sim.Uplink:
 		commands := d.commands(e)
 		d.answerClock(e, commands)
-		d.step(campaign.Heard{DevEUI: e.DevEUI, At: e.Time, FCnt: e.FCnt, FPort: e.FPort, Commands: commands})
+		chance := airtime.Chance{At: e.Time, Gateways: e.Gateways, Band: d.band(), Frequency: e.Frequency, DataRate: e.DataRate}
+		asked := d.step(campaign.Heard{DevEUI: e.DevEUI, At: e.Time, FCnt: e.FCnt, FPort: e.FPort, Commands: commands, Crowded: d.air.Crowded(chance)})
+		if slices.ContainsFunc(asked.Downlinks, func(f campaign.Downlink) bool { return f.DevEUI == e.DevEUI }) {
+			d.air.Reserve(chance)
+		}
 	case sim.Sent:
+		d.air.Spend(e.Gateways, d.band(), e.Frequency, e.Time.Add(-e.Airtime), e.Airtime)
 		d.countUnicast(e)
 		d.step(campaign.Sent{ID: e.FrameID, At: e.Time, FCnt: e.FCnt, Airtime: e.Airtime})
 	case sim.Summary:

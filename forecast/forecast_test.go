@@ -95,7 +95,7 @@ func TestAssumptionsReachTheModel(t *testing.T) {
 	r := request(40, 6000)
 	e := forecast.Effort{Runs: 3}
 	good := predict(t, r, forecast.Assumptions{Loss: &sim.Spread{}}, e)
-	if good.VerifiedPercent != 100 || good.SuccessProbability != 1 || good.Fragments != 26 {
+	if good.VerifiedPercent != 100 || good.SuccessProbability != 1 || good.Fragments < 26 || good.Fragments > 29 { // a device may talk over one
 		t.Errorf("without loss: %+v", good)
 	}
 	bad := predict(t, r, forecast.Assumptions{Loss: &sim.Spread{Mean: 0.3, Max: 0.3}}, e)
@@ -117,7 +117,7 @@ func TestAssumptionsReachTheModel(t *testing.T) {
 	learnt := predict(t, r, forecast.Assumptions{Loss: &sim.Spread{Mean: 0.3, Max: 0.3}, Learnt: func(lorawan.EUI64) (forecast.Learnt, bool) {
 		return forecast.Learnt{Loss: sim.Independent{}, UplinkPeriod: 15 * time.Minute}, true
 	}}, e)
-	if learnt.VerifiedPercent != 100 || learnt.Fragments != 26 {
+	if learnt.VerifiedPercent != 100 || learnt.Fragments != good.Fragments {
 		t.Errorf("devices that are known to lose nothing: %+v", learnt)
 	}
 }

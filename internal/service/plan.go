@@ -81,6 +81,7 @@ func (s *Service) plan(ctx context.Context, c fleet.Campaign, o PlanOptions) (fo
 	if err != nil {
 		return forecast.Plan{}, err
 	}
+	req.NextChance = !s.queueAhead
 	end := time.Now().Add(planTime)
 	opt := forecast.Options{Assumptions: o.Assumptions, Alternatives: o.Alternatives, At: s.now(), Interrupt: func() error {
 		if time.Now().After(end) {

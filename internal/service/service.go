@@ -42,6 +42,7 @@ type Config struct {
 	Wall       func() time.Time // of people: sessions, the audit log, jobs; nil: time.Now
 	Random     io.Reader        // for keys; nil: crypto/rand
 	MaxContent int64            // bytes of one file; 0: DefaultMaxContent
+	QueueAhead bool             // the network wants commands ahead of the uplink: it has no network.Caps.NextChance
 }
 
 // Service holds the use cases. It is safe for concurrent use.
@@ -64,6 +65,7 @@ type Service struct {
 	wallClock  func() time.Time
 	random     io.Reader
 	maxContent int64
+	queueAhead bool
 	limiter    *identity.Limiter
 	bulk       map[string]changeable // by collection; filled once, before the service is used
 	queued     chan struct{}         // holds one wish that Work look for jobs
@@ -77,7 +79,7 @@ type Service struct {
 
 // New returns a Service.
 func New(cfg Config) *Service {
-	s := &Service{store: cfg.Store, runner: cfg.Runner, rotation: cfg.Rotation, clock: cfg.Now, wallClock: cfg.Wall, random: cfg.Random, maxContent: cfg.MaxContent,
+	s := &Service{store: cfg.Store, runner: cfg.Runner, rotation: cfg.Rotation, clock: cfg.Now, wallClock: cfg.Wall, random: cfg.Random, maxContent: cfg.MaxContent, queueAhead: cfg.QueueAhead,
 		counted: map[string]Progress{}, bulk: map[string]changeable{}, queued: make(chan struct{}, 1), planning: make(chan struct{}, 1)}
 	if s.clock == nil {
 		s.clock = time.Now
