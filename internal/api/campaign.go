@@ -16,27 +16,35 @@ import (
 
 // campaign is a fleet.Campaign in JSON.
 type campaign struct {
-	ID               *string    `json:"id,omitempty" readOnly:"true"`
-	Name             *string    `json:"name,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
-	Description      *string    `json:"description,omitempty" maxLength:"4000" pattern:"^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
-	Type             *string    `json:"type,omitempty" enum:"FOTA,BINARY,MCGROUP" doc:"Default FOTA"`
-	DeviceSets       *[]string  `json:"device_sets,omitempty" maxItems:"1000" pattern:"^[0-9A-Za-z_-]{1,64}$" patternDescription:"an identifier" doc:"Identifiers of device sets"`
-	Regions          *[]string  `json:"regions,omitempty" maxItems:"1000" pattern:"^[0-9A-Za-z_-]{1,64}$" patternDescription:"an identifier" doc:"Identifiers of regions"`
-	FileID           *string    `json:"file_id,omitempty" pattern:"^([0-9A-Za-z_-]{1,64})?$" patternDescription:"an identifier"`
-	RebootAt         *time.Time `json:"reboot_at,omitempty" pattern:"^(19[7-9][0-9]|20[0-9][0-9]|21[0-8][0-9])-" patternDescription:"a time within the years 1970 to 2189" doc:"FOTA only; none: at once"`
-	SessionStart     *time.Time `json:"session_start,omitempty" pattern:"^(19[7-9][0-9]|20[0-9][0-9]|21[0-8][0-9])-" patternDescription:"a time within the years 1970 to 2189" doc:"None: computed"`
-	MaxDuration      *float64   `json:"max_duration_s,omitempty" minimum:"0" maximum:"7776000" multipleOf:"1" doc:"Afterwards devices are back in class A"`
-	SuccessThreshold *float64   `json:"success_threshold,omitempty" minimum:"0" maximum:"100" doc:"Percent of devices"`
-	Policy           *policy    `json:"policy,omitempty" doc:"Tuning; absent fields and zeros stand for recommended defaults"`
-	Status           *string    `json:"status,omitempty" readOnly:"true" enum:"CONFIGURED,RUNNING,STOPPED,FAILED,SUCCEEDED"`
-	StatusReason     *string    `json:"status_reason,omitempty" readOnly:"true" doc:"Stable code of why it ended as it did"`
-	Paused           *bool      `json:"paused,omitempty" readOnly:"true"`
-	Created          *time.Time `json:"created,omitempty" readOnly:"true"`
-	Started          *time.Time `json:"started,omitempty" readOnly:"true"`
-	Ended            *time.Time `json:"ended,omitempty" readOnly:"true"`
-	LastChanged      *time.Time `json:"last_changed,omitempty" readOnly:"true"`
-	Archived         *bool      `json:"archived,omitempty"`
-	Revision         *int64     `json:"revision,omitempty" readOnly:"true"`
+	ID               *string      `json:"id,omitempty" readOnly:"true"`
+	Name             *string      `json:"name,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
+	Description      *string      `json:"description,omitempty" maxLength:"4000" pattern:"^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
+	Type             *string      `json:"type,omitempty" enum:"FOTA,BINARY,MCGROUP" doc:"Default FOTA"`
+	DeviceSets       *[]string    `json:"device_sets,omitempty" maxItems:"1000" pattern:"^[0-9A-Za-z_-]{1,64}$" patternDescription:"an identifier" doc:"Identifiers of device sets"`
+	Regions          *[]string    `json:"regions,omitempty" maxItems:"1000" pattern:"^[0-9A-Za-z_-]{1,64}$" patternDescription:"an identifier" doc:"Identifiers of regions"`
+	FileID           *string      `json:"file_id,omitempty" pattern:"^([0-9A-Za-z_-]{1,64})?$" patternDescription:"an identifier"`
+	RebootAt         *time.Time   `json:"reboot_at,omitempty" pattern:"^(19[7-9][0-9]|20[0-9][0-9]|21[0-8][0-9])-" patternDescription:"a time within the years 1970 to 2189" doc:"FOTA only; none: at once"`
+	SessionStart     *time.Time   `json:"session_start,omitempty" pattern:"^(19[7-9][0-9]|20[0-9][0-9]|21[0-8][0-9])-" patternDescription:"a time within the years 1970 to 2189" doc:"None: computed"`
+	MaxDuration      *float64     `json:"max_duration_s,omitempty" minimum:"0" maximum:"7776000" multipleOf:"1" doc:"Afterwards devices are back in class A"`
+	SuccessThreshold *float64     `json:"success_threshold,omitempty" minimum:"0" maximum:"100" doc:"Percent of devices"`
+	Policy           *policy      `json:"policy,omitempty" doc:"Tuning; absent fields and zeros stand for recommended defaults"`
+	Schedule         *schedule    `json:"schedule,omitempty" doc:"When the campaign does what"`
+	Phases           *[]phase     `json:"phases,omitempty" maxItems:"20" doc:"Devices that go before the others; none: all at once"`
+	Abort            *[]abortRule `json:"abort,omitempty" maxItems:"20" doc:"What halts the campaign"`
+	CatchUp          *catchUp     `json:"catch_up,omitempty" doc:"Another try for devices that were away"`
+	NeedsApproval    *bool        `json:"needs_approval,omitempty" doc:"It starts when a second person has approved it"`
+	Approval         *approval    `json:"approval,omitempty" readOnly:"true" doc:"None: there is none, or a later change has made it void"`
+	ChangedBy        *string      `json:"changed_by,omitempty" readOnly:"true" doc:"Login of who created it or changed it last"`
+	ScheduledFor     *time.Time   `json:"scheduled_for,omitempty" readOnly:"true" doc:"When it starts by itself, while it is CONFIGURED"`
+	Status           *string      `json:"status,omitempty" readOnly:"true" enum:"CONFIGURED,RUNNING,STOPPED,FAILED,SUCCEEDED"`
+	StatusReason     *string      `json:"status_reason,omitempty" readOnly:"true" doc:"Stable code of why it ended as it did"`
+	Paused           *bool        `json:"paused,omitempty" readOnly:"true"`
+	Created          *time.Time   `json:"created,omitempty" readOnly:"true"`
+	Started          *time.Time   `json:"started,omitempty" readOnly:"true"`
+	Ended            *time.Time   `json:"ended,omitempty" readOnly:"true"`
+	LastChanged      *time.Time   `json:"last_changed,omitempty" readOnly:"true"`
+	Archived         *bool        `json:"archived,omitempty"`
+	Revision         *int64       `json:"revision,omitempty" readOnly:"true"`
 }
 
 // policy is a fleet.CampaignPolicy in JSON.
@@ -63,6 +71,9 @@ func showCampaign(c fleet.Campaign) campaign {
 		FileID: &c.FileID, RebootAt: when(c.RebootAt), SessionStart: when(c.SessionStart), MaxDuration: seconds(c.MaxDuration),
 		SuccessThreshold: &c.SuccessThreshold, Status: text(c.Status), StatusReason: &c.StatusReason, Paused: &c.Paused,
 		Created: when(c.Created), Started: when(c.Started), Ended: when(c.Ended), LastChanged: when(c.LastChanged), Archived: &c.Archived, Revision: &c.Revision,
+		Schedule: showSchedule(c.Schedule), Phases: new(each(c.Phases, showPhase)), Abort: new(each(c.Abort, showAbortRule)),
+		CatchUp: &catchUp{&c.CatchUp.Rounds, seconds(c.CatchUp.Wait)}, NeedsApproval: &c.NeedsApproval, Approval: showApproval(c.Approval),
+		ChangedBy: &c.ChangedBy.Login, ScheduledFor: when(c.ScheduledFor),
 		Policy: &policy{Setup: text(p.Setup), Redundancy: text(p.Redundancy), CloseAtThreshold: &p.CloseAtThreshold, Retries: &p.Retries, LateAnswer: seconds(p.LateAnswer),
 			SessionLead: seconds(p.SessionLead), BeaconsToWait: &p.BeaconsToWait, FirstFragmentDelay: seconds(p.FirstFragmentDelay),
 			MulticastDelay: seconds(p.MulticastDelay), FragSize: &p.FragSize, MaxCodedPercent: &p.MaxCodedPercent, MaxRounds: &p.MaxRounds,
@@ -97,6 +108,11 @@ func (in *campaign) apply(c *fleet.Campaign) error {
 		set(&c.Policy.StatusByMulticastAbove, p.StatusByMulticastAbove)
 		setSeconds(&c.Policy.FlashTime, p.FlashTime)
 	}
+	in.Schedule.apply(&r, &c.Schedule)
+	readPhases(&c.Phases, in.Phases)
+	readAbortRules(&r, &c.Abort, in.Abort)
+	in.CatchUp.apply(&c.CatchUp)
+	set(&c.NeedsApproval, in.NeedsApproval)
 	set(&c.Archived, in.Archived)
 	return r.err()
 }
@@ -115,6 +131,7 @@ type progress struct {
 	Devices    int        `json:"devices"`
 	Stages     []stage    `json:"stages"`
 	Tally      []tally    `json:"tally" doc:"Devices by stage, outcome and reason"`
+	attributes
 }
 
 type stage struct {
@@ -137,7 +154,8 @@ type tally struct {
 func showProgress(p service.Progress) progress {
 	out := progress{CampaignID: p.Campaign.ID, Status: p.Campaign.Status.String(), Reason: p.Campaign.StatusReason, Paused: p.Campaign.Paused,
 		Started: when(p.Campaign.Started), Ended: when(p.Campaign.Ended), NextAction: when(p.Run.WakeAt), Version: p.Run.Version, LastSeq: p.Run.LastSeq,
-		Devices: p.Devices(), Stages: make([]stage, len(p.Stages)), Tally: make([]tally, len(p.Tally))}
+		attributes: showAttributes(p.Campaign, p.Header),
+		Devices:    p.Devices(), Stages: make([]stage, len(p.Stages)), Tally: make([]tally, len(p.Tally))}
 	for i, s := range p.Stages {
 		out.Stages[i] = stage{s.Position, s.Name, s.Status, when(s.Started), when(s.Ended), s.Total, s.Completed}
 	}
@@ -185,7 +203,9 @@ func showEntry(t store.TimelineEntry) entry {
 type actionInput struct {
 	KeyInput
 	Body struct {
-		Action string `json:"action" enum:"start,stop,pause,resume"`
+		Action   string     `json:"action" enum:"start,stop,pause,resume,schedule,unschedule,approve,promote"`
+		StartAt  *time.Time `json:"start_at,omitempty" pattern:"^(19[7-9][0-9]|20[0-9][0-9]|21[0-8][0-9])-" patternDescription:"a time within the years 1970 to 2189" doc:"Of schedule; none: the one of the campaign's schedule"`
+		Revision int64      `json:"revision,omitempty" minimum:"0" maximum:"9007199254740991" doc:"Of approve: the one that was looked at; none: whichever there is"`
 	}
 }
 
@@ -225,12 +245,27 @@ type timelineInput struct {
 // campaigns registers what can be done with and seen of campaigns, beyond their settings.
 func (a *api) campaigns() {
 	s, tags := a.Service, []string{"campaigns"}
-	orders := map[string]func(context.Context, string) (fleet.Campaign, error){"start": s.Start, "stop": s.Stop, "pause": s.Pause, "resume": s.Resume}
+	orders := map[string]func(context.Context, string) (fleet.Campaign, error){"start": s.Start, "stop": s.Stop, "pause": s.Pause, "resume": s.Resume,
+		"unschedule": s.Unschedule, "promote": s.Promote}
 	register(a, identity.RunCampaigns, huma.Operation{OperationID: "act-on-campaign", Method: http.MethodPost, Path: "/campaigns/{id}/actions", Tags: tags,
-		Summary: "Start, stop, pause or resume a campaign", Description: "The order is durable when this answers; watch the progress for what follows.",
+		Summary: "Start, stop, pause, resume, schedule, approve or promote a campaign", Description: "The order is durable when this answers; watch the progress for what follows.",
 		DefaultStatus: http.StatusAccepted},
 		func(ctx context.Context, in *actionInput) (*objectOutput[campaign], error) {
-			c, err := orders[in.Body.Action](ctx, in.ID)
+			var c fleet.Campaign
+			var err error
+			switch in.Body.Action {
+			case "schedule":
+				var r reader
+				var at time.Time
+				if readTime(&r, "start_at", &at, in.Body.StartAt); r.err() != nil {
+					return nil, r.err()
+				}
+				c, err = s.Schedule(ctx, in.ID, at)
+			case "approve":
+				c, err = s.Approve(ctx, in.ID, in.Body.Revision)
+			default:
+				c, err = orders[in.Body.Action](ctx, in.ID)
+			}
 			return &objectOutput[campaign]{ETag: etag(c.Revision), Body: showCampaign(c)}, err
 		})
 	register(a, identity.WriteFleet, huma.Operation{OperationID: "copy-campaign", Method: http.MethodPost, Path: "/campaigns/{id}/copies", Tags: tags,

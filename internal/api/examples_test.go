@@ -96,7 +96,10 @@ func (c *contract) body(kind, token string) map[string]any {
 		return map[string]any{"name": name, "private_key": aPrivateKey()}
 	case "campaigns":
 		return map[string]any{"name": name, "device_sets": []any{c.make("device-sets", token)}, "regions": []any{c.make("regions", token)},
-			"file_id": c.make("files", token), "max_duration_s": 32760, "success_threshold": 95, "policy": map[string]any{"retries": 5}}
+			"file_id": c.make("files", token), "max_duration_s": 32760, "success_threshold": 95, "policy": map[string]any{"retries": 5},
+			"schedule": map[string]any{"windows": []any{map[string]any{"days": []any{"sat"}, "from": "22:00", "to": "05:30", "time_zone": "Europe/Paris"}}, "reboot": "countdown"},
+			"phases":   []any{map[string]any{"name": "canary", "devices": 1, "promotion": map[string]any{"soak_s": 60}}},
+			"abort":    []any{map[string]any{"kind": "any", "above_percent": 10}}, "catch_up": map[string]any{"rounds": 1}}
 	case "users":
 		return map[string]any{"login": fmt.Sprint("login", n), "name": name, "role": "viewer"}
 	case "subscribers":

@@ -6,17 +6,18 @@ import (
 
 // subscriber is a fleet.Subscriber in JSON.
 type subscriber struct {
-	ID            *string             `json:"id,omitempty" pattern:"^[a-z0-9][a-z0-9-]{0,63}$" patternDescription:"a-z, 0-9 and -, 64 at most" doc:"A short name, such as acme-water; cannot be changed"`
-	Name          *string             `json:"name,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
-	Description   *string             `json:"description,omitempty" maxLength:"4000" pattern:"^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
-	Quota         *quota              `json:"quota,omitempty" doc:"How many it may have, 0: unlimited. Archived objects do not count"`
-	Defaults      *subscriberDefaults `json:"defaults,omitempty" doc:"What new objects get when they do not say otherwise, 0: as the server says"`
-	VersionMaxAge *float64            `json:"version_max_age_s,omitempty" minimum:"0" maximum:"315360000" multipleOf:"1" doc:"Firmware versions older than this are asked for again; 0: never"`
-	NetworkURL    *string             `json:"network_url,omitempty" maxLength:"200" pattern:"^(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?)?$" patternDescription:"an http or https URL without credentials" doc:"Of its network server, without credentials"`
-	ASID          *string             `json:"as_id,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters" doc:"How the network server knows this application server"`
-	ASKey         *string             `json:"as_key,omitempty" writeOnly:"true" maxLength:"4096" doc:"What the network server is authenticated with; empty: none"`
-	ASKeySet      *bool               `json:"as_key_set,omitempty" readOnly:"true" doc:"Whether a key is stored"`
-	Archived      *bool               `json:"archived,omitempty"`
+	ID               *string             `json:"id,omitempty" pattern:"^[a-z0-9][a-z0-9-]{0,63}$" patternDescription:"a-z, 0-9 and -, 64 at most" doc:"A short name, such as acme-water; cannot be changed"`
+	Name             *string             `json:"name,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
+	Description      *string             `json:"description,omitempty" maxLength:"4000" pattern:"^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
+	Quota            *quota              `json:"quota,omitempty" doc:"How many it may have, 0: unlimited. Archived objects do not count"`
+	Defaults         *subscriberDefaults `json:"defaults,omitempty" doc:"What new objects get when they do not say otherwise, 0: as the server says"`
+	VersionMaxAge    *float64            `json:"version_max_age_s,omitempty" minimum:"0" maximum:"315360000" multipleOf:"1" doc:"Firmware versions older than this are asked for again; 0: never"`
+	ApproveCampaigns *bool               `json:"approve_campaigns,omitempty" doc:"Every campaign starts only when a second person has approved it"`
+	NetworkURL       *string             `json:"network_url,omitempty" maxLength:"200" pattern:"^(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?)?$" patternDescription:"an http or https URL without credentials" doc:"Of its network server, without credentials"`
+	ASID             *string             `json:"as_id,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters" doc:"How the network server knows this application server"`
+	ASKey            *string             `json:"as_key,omitempty" writeOnly:"true" maxLength:"4096" doc:"What the network server is authenticated with; empty: none"`
+	ASKeySet         *bool               `json:"as_key_set,omitempty" readOnly:"true" doc:"Whether a key is stored"`
+	Archived         *bool               `json:"archived,omitempty"`
 	Stamp
 }
 
@@ -38,7 +39,7 @@ func showSubscriber(x fleet.Subscriber) subscriber {
 	q, d := x.Quota, x.Defaults
 	return subscriber{ID: &x.ID, Name: &x.Name, Description: &x.Description, Quota: &quota{&q.Devices, &q.Groups, &q.RunningCampaigns},
 		Defaults:      &subscriberDefaults{band(d.Band), seconds(d.TimeTolerance), seconds(d.DefaultUplinkPeriod), seconds(d.MaxDuration), &d.SuccessThreshold},
-		VersionMaxAge: seconds(x.VersionMaxAge), NetworkURL: &x.NetworkURL, ASID: &x.ASID, ASKeySet: new(len(x.ASKey) > 0),
+		VersionMaxAge: seconds(x.VersionMaxAge), ApproveCampaigns: &x.ApproveCampaigns, NetworkURL: &x.NetworkURL, ASID: &x.ASID, ASKeySet: new(len(x.ASKey) > 0),
 		Archived: &x.Archived, Stamp: stampOf(x.CreatedAt, x.UpdatedAt, x.Revision)}
 }
 
@@ -60,6 +61,7 @@ func (in *subscriber) apply(x *fleet.Subscriber) error {
 		set(&x.Defaults.SuccessThreshold, d.SuccessThreshold)
 	}
 	setSeconds(&x.VersionMaxAge, in.VersionMaxAge)
+	set(&x.ApproveCampaigns, in.ApproveCampaigns)
 	set(&x.NetworkURL, in.NetworkURL)
 	set(&x.ASID, in.ASID)
 	if in.ASKey != nil {

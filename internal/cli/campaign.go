@@ -28,6 +28,10 @@ type Campaign struct {
 	Archive    Archive                `cmd:"" help:"Take campaigns out of the lists."`
 	Plan       planCampaign           `cmd:"" help:"Say what a campaign will take, before it starts."`
 	Start      order                  `cmd:"" help:"Start a campaign."`
+	Schedule   scheduleStart          `cmd:"" help:"Have a campaign started at a time."`
+	Unschedule order                  `cmd:"" help:"Take back that a campaign starts by itself."`
+	Approve    approve                `cmd:"" help:"Approve a campaign of somebody else."`
+	Promote    order                  `cmd:"" help:"Let the next phase of a running campaign begin."`
 	Stop       stop                   `cmd:"" help:"Stop a running campaign, or all of them, and clean up on devices."`
 	Pause      order                  `cmd:"" help:"Keep a running campaign from sending."`
 	Resume     order                  `cmd:"" help:"Let a paused campaign go on."`
@@ -47,27 +51,34 @@ type Campaign struct {
 func (*Campaign) noun() *noun {
 	return &noun{path: "campaigns", fields: "archived, created_at, ended, file_id, id, last_changed, name, paused, started, status, type, updated_at", guarded: true,
 		columns: columns{"id", "name", "type", "status", "paused", "created", "started", "ended"},
-		wide:    columns{"file_id", "device_sets", "regions", "max_duration_s", "success_threshold", "description", "archived", "revision", "last_changed"}}
+		wide:    columns{"file_id", "device_sets", "regions", "max_duration_s", "success_threshold", "status_reason", "scheduled_for", "schedule", "phases", "abort", "catch_up", "needs_approval", "approval", "changed_by", "description", "archived", "revision", "last_changed"}}
 }
 
 // AfterApply tells the orders what they order.
 func (x *Campaign) AfterApply() error {
 	x.Start.action, x.Stop.action, x.Pause.action, x.Resume.action = "start", "stop", "pause", "resume"
+	x.Unschedule.action, x.Promote.action = "unschedule", "promote"
 	return nil
 }
 
 type campaignFields struct {
 	noSecrets
-	Name             *string    `json:"name,omitempty" help:"For people."`
-	Description      *string    `json:"description,omitempty" help:"For people, longer."`
-	Type             *string    `json:"type,omitempty" help:"FOTA, BINARY or MCGROUP."`
-	DeviceSets       []string   `json:"device_sets,omitempty" name:"set" complete:"device-sets" help:"Identifiers of device sets."`
-	Regions          []string   `json:"regions,omitempty" name:"region" complete:"regions" help:"Identifiers of regions."`
-	FileID           *string    `json:"file_id,omitempty" name:"file" complete:"files" help:"Identifier of the file."`
-	RebootAt         *time.Time `json:"reboot_at,omitempty" placeholder:"TIME" help:"When devices reboot, such as 2026-03-01T02:00:00Z; none: at once."`
-	SessionStart     *time.Time `json:"session_start,omitempty" placeholder:"TIME" help:"When the multicast session starts; none: computed."`
-	MaxDuration      *seconds   `json:"max_duration_s,omitempty" placeholder:"TIME" help:"When it ends at the latest, such as 72h after its start; devices are back in class A by then."`
-	SuccessThreshold *float64   `json:"success_threshold,omitempty" placeholder:"PERCENT" help:"Share of devices that must stay in at every stage."`
+	Name             *string      `json:"name,omitempty" help:"For people."`
+	Description      *string      `json:"description,omitempty" help:"For people, longer."`
+	Type             *string      `json:"type,omitempty" help:"FOTA, BINARY or MCGROUP."`
+	DeviceSets       []string     `json:"device_sets,omitempty" name:"set" complete:"device-sets" help:"Identifiers of device sets."`
+	Regions          []string     `json:"regions,omitempty" name:"region" complete:"regions" help:"Identifiers of regions."`
+	FileID           *string      `json:"file_id,omitempty" name:"file" complete:"files" help:"Identifier of the file."`
+	RebootAt         *time.Time   `json:"reboot_at,omitempty" placeholder:"TIME" help:"When devices reboot, such as 2026-03-01T02:00:00Z; none: at once."`
+	SessionStart     *time.Time   `json:"session_start,omitempty" placeholder:"TIME" help:"When the multicast session starts; none: computed."`
+	MaxDuration      *seconds     `json:"max_duration_s,omitempty" placeholder:"TIME" help:"When it ends at the latest, such as 72h after its start; devices are back in class A by then."`
+	SuccessThreshold *float64     `json:"success_threshold,omitempty" placeholder:"PERCENT" help:"Share of devices that must stay in at every stage."`
+	Phases           []phaseFlag  `json:"phases,omitempty" name:"phase" sep:"none" placeholder:"PHASE" help:"Devices that go before the others, such as \"canary 10 min=95 soak=24h manual\" or \"25%\"."`
+	Abort            []abortFlag  `json:"abort,omitempty" sep:"none" placeholder:"RULE" help:"What halts it, such as \"integrity 2%\" or \"any 10% sample=50\"."`
+	CatchUp          catchUpFlags `json:"catch_up,omitzero" embed:""`
+	NeedsApproval    *bool        `json:"needs_approval,omitempty" negatable:"" help:"It starts when a second person has approved it."`
+
+	Schedule scheduleFlags `json:"schedule,omitzero" embed:""`
 
 	Policy policyFlags `json:"policy,omitzero" embed:"" group:"Tuning; what is not given has recommended values:"`
 }
@@ -129,11 +140,12 @@ func (p *campaignProgress) Run(ctx context.Context, c *Client, n *noun, std *Str
 		Status string            `json:"status"`
 		Stages []json.RawMessage `json:"stages"`
 		Tally  []json.RawMessage `json:"tally"`
+		progressAttributes
 	}
 	if err := json.Unmarshal(raw, &parts); err != nil {
 		return err
 	}
-	fmt.Fprintln(std.Out, parts.Status)
+	fmt.Fprintln(std.Out, parts.Status+parts.attributes())
 	return errors.Join(
 		c.list(std.Out, columns{"position", "name", "status", "completed", "total", "started", "ended"}, parts.Stages),
 		c.list(std.Out, columns{"stage", "outcome", "reason", "devices"}, parts.Tally))

@@ -16,7 +16,7 @@ type Subscriber struct {
 func (*Subscriber) noun() *noun {
 	return &noun{path: "subscribers", fields: "archived, created_at, id, name, updated_at",
 		columns: columns{"id", "name", "quota", "description"},
-		wide:    append(columns{"defaults", "version_max_age_s", "network_url", "as_id", "as_key_set"}, stamps...)}
+		wide:    append(columns{"defaults", "version_max_age_s", "approve_campaigns", "network_url", "as_id", "as_key_set"}, stamps...)}
 }
 
 type quotaFlags struct {
@@ -34,12 +34,13 @@ type defaultFlags struct {
 }
 
 type subscriberFields struct {
-	Name          *string  `json:"name,omitempty" help:"For people."`
-	Description   *string  `json:"description,omitempty" help:"For people, longer."`
-	VersionMaxAge *seconds `json:"version_max_age_s,omitempty" placeholder:"TIME" help:"Older firmware versions are asked for again, such as 30d; 0: never."`
-	NetworkURL    *string  `json:"network_url,omitempty" name:"network-url" placeholder:"URL" help:"Its network server."`
-	ASID          *string  `json:"as_id,omitempty" name:"as-id" placeholder:"TEXT" help:"How the network server knows this application server."`
-	ASKeyFile     string   `json:"-" name:"as-key-file" placeholder:"FILE" complete:"file" help:"File with what it authenticates with there; - for standard input."`
+	Name             *string  `json:"name,omitempty" help:"For people."`
+	Description      *string  `json:"description,omitempty" help:"For people, longer."`
+	ApproveCampaigns *bool    `json:"approve_campaigns,omitempty" negatable:"" help:"Every campaign starts only when a second person has approved it."`
+	VersionMaxAge    *seconds `json:"version_max_age_s,omitempty" placeholder:"TIME" help:"Older firmware versions are asked for again, such as 30d; 0: never."`
+	NetworkURL       *string  `json:"network_url,omitempty" name:"network-url" placeholder:"URL" help:"Its network server."`
+	ASID             *string  `json:"as_id,omitempty" name:"as-id" placeholder:"TEXT" help:"How the network server knows this application server."`
+	ASKeyFile        string   `json:"-" name:"as-key-file" placeholder:"FILE" complete:"file" help:"File with what it authenticates with there; - for standard input."`
 
 	Quota    quotaFlags   `json:"quota,omitzero" embed:"" prefix:"quota-" group:"Quotas:"`
 	Defaults defaultFlags `json:"defaults,omitzero" embed:"" prefix:"default-" group:"What new objects get when they do not say otherwise:"`

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -119,6 +120,7 @@ func (s *Service) Copy(ctx context.Context, campaignID, name string) (fleet.Camp
 type Progress struct {
 	Campaign fleet.Campaign
 	Run      store.RunInfo
+	Header   campaign.Header // of the run; zero before the start
 	Stages   []store.StageProgress
 	Tally    []store.Tally
 }
@@ -145,8 +147,11 @@ func (s *Service) Progress(ctx context.Context, campaignID string) (p Progress, 
 	s.counting.Lock()
 	defer s.counting.Unlock()
 	if last := s.counted[campaignID]; last.Run == p.Run {
-		p.Stages, p.Tally = last.Stages, last.Tally
+		p.Header, p.Stages, p.Tally = last.Header, last.Stages, last.Tally
 		return p, nil
+	}
+	if p.Header, err = s.header(ctx, campaignID); err != nil {
+		return p, err
 	}
 	if p.Stages, err = s.store.Stages(ctx, campaignID); err != nil {
 		return p, err
@@ -160,6 +165,21 @@ func (s *Service) Progress(ctx context.Context, campaignID string) (p Progress, 
 		delete(s.counted, campaignID)
 	}
 	return p, nil
+}
+
+// header returns the state of a campaign as a whole. One that was never started gives the zero value.
+func (s *Service) header(ctx context.Context, campaignID string) (h campaign.Header, err error) {
+	raw, err := s.store.RunHeader(ctx, campaignID)
+	if errors.Is(err, store.ErrNotFound) {
+		return h, nil
+	}
+	if err == nil && len(raw) > 0 {
+		err = json.Unmarshal(raw, &h)
+	}
+	if err != nil {
+		err = fmt.Errorf("header of campaign %s: %w", campaignID, err)
+	}
+	return h, err
 }
 
 // RunInfo tells whether there is anything new to see. A campaign that was never

@@ -40,6 +40,12 @@ func (s *Service) Resume(ctx context.Context, campaignID string) (fleet.Campaign
 	return c, err
 }
 
+// Promote ends the time between two phases of a running campaign.
+func (s *Service) Promote(ctx context.Context, campaignID string) (fleet.Campaign, error) {
+	c, _, err := s.order(ctx, campaignID, order{name: "promote", input: func(by string) campaign.Input { return campaign.PromoteRequested{By: by} }})
+	return c, err
+}
+
 // maxExtension is how much more time one order can give: as much as a campaign may last.
 const maxExtension = 90 * 24 * time.Hour
 

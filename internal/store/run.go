@@ -46,6 +46,9 @@ type Runs interface {
 	// RunInfo returns what is known of a run without its state, or ErrNotFound.
 	RunInfo(ctx context.Context, campaignID string) (RunInfo, error)
 
+	// RunHeader returns the Header of a run as the last step left it, or ErrNotFound.
+	RunHeader(ctx context.Context, campaignID string) ([]byte, error)
+
 	// Stages returns the stages of a run in their order.
 	Stages(ctx context.Context, campaignID string) ([]StageProgress, error)
 

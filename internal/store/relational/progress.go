@@ -16,6 +16,13 @@ func (d DB) RunInfo(ctx context.Context, campaignID string) (store.RunInfo, erro
 	return info, AboutRun(campaignID, err)
 }
 
+// RunHeader returns the state of a run as a whole.
+func (d DB) RunHeader(ctx context.Context, campaignID string) ([]byte, error) {
+	var header []byte
+	err := one(ctx, d.Reader, []any{&header}, "SELECT header FROM run WHERE campaign_id = ?", campaignID)
+	return header, AboutRun(campaignID, err)
+}
+
 // Stages returns the stages of a run in their order.
 func (d DB) Stages(ctx context.Context, campaignID string) ([]store.StageProgress, error) {
 	var out []store.StageProgress

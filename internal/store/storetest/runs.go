@@ -144,6 +144,9 @@ func failedStep(t *testing.T, open Open) {
 	after, err := s.LoadRun(ctx, "c")
 	must(t, err)
 	same(t, "run", after, before)
+	if header, err := s.RunHeader(ctx, "c"); err != nil || string(header) != string(after.Header) {
+		t.Errorf("header %q, %v", header, err)
+	}
 	info, err := s.RunInfo(ctx, "c")
 	must(t, err)
 	same(t, "info", info, store.RunInfo{CampaignID: "c", WakeAt: day})
