@@ -125,8 +125,8 @@ func (d *Device) occupy(now time.Time, duration time.Duration, frequency uint32)
 	if sub, ok := band.SubBand(frequency); ok {
 		r.spend(sub, now, duration)
 	}
-	d.stats.Uplinks++
-	d.stats.Airtime += duration
+	d.counters.Uplinks++
+	d.counters.Airtime += duration
 }
 
 // preambleWait returns how long an empty receive window stays open: 8 symbols, the

@@ -48,8 +48,8 @@ type Device struct {
 	block    []byte // the last complete block
 	firmware runningFirmware
 
-	answers answerBuffer
-	stats   Status
+	answers  answerBuffer
+	counters Counters
 }
 
 // Format prints "device" and the DevEUI under every verb: what is inside has keys.
@@ -151,7 +151,7 @@ func (d *Device) Receive(at time.Time, phy []byte) {
 	if !ok {
 		return
 	}
-	d.stats.Downlinks++
+	d.counters.Downlinks++
 	if len(frame.FRMPayload) == 0 {
 		return
 	}
@@ -171,7 +171,7 @@ func (d *Device) open(phy []byte) (origin, lorawan.DataFrame, bool) {
 	if addr == d.cfg.DevAddr {
 		frame, err := d.unicast.Open(phy, d.fcntDown)
 		if err != nil || frame.Direction != lorawan.Downlink {
-			d.stats.Rejected++
+			d.counters.Rejected++
 			return origin{}, frame, false
 		}
 		d.fcntDown = frame.FCnt + 1
@@ -190,7 +190,7 @@ func (d *Device) open(phy []byte) (origin, lorawan.DataFrame, bool) {
 		ours = true // but another group may have the same address and the right key
 	}
 	if ours {
-		d.stats.Rejected++
+		d.counters.Rejected++
 	}
 	return origin{}, lorawan.DataFrame{}, false
 }

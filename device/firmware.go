@@ -167,7 +167,7 @@ func (d *Device) reset(now time.Time) {
 // restart loses what is in RAM. Frame counters are in flash, as a session that is
 // activated by personalisation needs them to be.
 func (d *Device) restart(now time.Time, duration time.Duration) {
-	d.stats.Reboots++
+	d.counters.Reboots++
 	d.bootedAt = now.Add(duration)
 	d.radio = radio{freeAt: d.bootedAt, spent: d.radio.spent}
 	d.outbox = nil

@@ -73,8 +73,8 @@ func (d *Device) takeFragment(at time.Time, from origin, c fragmentation.DataFra
 		// From here on the counter is used up, whatever happens to the session.
 		d.lastCnt[c.FragIndex] = int(s.req.SessionCnt)
 	}
-	d.stats.FragmentsHeard++
-	if n := d.cfg.Behaviour.ResetAfterFragments; n > 0 && d.stats.FragmentsHeard == n {
+	d.counters.FragmentsHeard++
+	if n := d.cfg.Behaviour.ResetAfterFragments; n > 0 && d.counters.FragmentsHeard == n {
 		d.reset(at)
 		return
 	}

@@ -24,7 +24,11 @@ type Status struct {
 	ImageStatus firmware.ImageStatus
 	RebootAt    time.Time // of a planned reboot, else zero
 
-	// Counters since Start.
+	Counters
+}
+
+// Counters count since Start.
+type Counters struct {
 	FragmentsHeard int           // DataFragment commands that a session took
 	Reboots        int           // resets and reboots
 	Uplinks        int           // frames sent
@@ -33,10 +37,24 @@ type Status struct {
 	Airtime        time.Duration // of all uplinks
 }
 
+// Counters returns the counters of Status, which costs less than all of it.
+func (d *Device) Counters() Counters { return d.counters }
+
+// Complete tells if the youngest fragmentation session has its block: Complete of Status, which costs
+// less than all of it.
+func (d *Device) Complete() bool { return d.session() != nil && d.youngest.complete }
+
+// session returns the youngest fragmentation session, nil if it exists no more.
+func (d *Device) session() *fragSession {
+	if f := d.youngest; f != nil && d.frags[f.req.FragIndex] == f {
+		return f
+	}
+	return nil
+}
+
 // Status returns the device's present state.
 func (d *Device) Status() Status {
-	s := d.stats
-	s.Now = d.now
+	s := Status{Now: d.now, Counters: d.counters}
 	shown := d.clock.read(d.now)
 	s.ClockError = shown.Sub(d.now)
 	s.FCntUp = d.fcntUp
@@ -49,7 +67,7 @@ func (d *Device) Status() Status {
 			s.McSessions++
 		}
 	}
-	if f := d.youngest; f != nil && d.frags[f.req.FragIndex] == f {
+	if f := d.session(); f != nil {
 		s.FragSession = true
 		s.NbFrag = f.dec.NbFrag()
 		s.FragmentsNeeded = f.dec.Needed()

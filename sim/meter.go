@@ -6,15 +6,20 @@ import (
 	"github.com/starling-fuota/starling/device"
 	"github.com/starling-fuota/starling/lorawan"
 	"github.com/starling-fuota/starling/lorawan/multicast"
+	"github.com/starling-fuota/starling/lorawan/region"
 )
 
 // Meter is a device with a look at its radio. It reads the session requests that the device
 // gets, because when a receiver is open is decided there. It is made by DeviceSpec.New.
 type Meter struct {
 	*device.Device
-	cfg     device.Config
-	unicast *lorawan.Session
-	next    uint32 // lowest counter of a downlink that is new
+	addr     lorawan.DevAddr
+	band     region.Band
+	uplinkDR uint8
+	port     uint8           // of TS005
+	version  lorawan.Version // of TS005
+	unicast  *lorawan.Session
+	next     uint32 // lowest counter of a downlink that is new
 
 	receive  time.Duration // outside of class C sessions
 	heard    time.Time     // start of the frame counted last: another gateway may send it too
@@ -31,7 +36,10 @@ type listening struct {
 
 // NewMeter switches a device on under a meter.
 func NewMeter(cfg device.Config) *Meter {
-	return &Meter{Device: device.New(cfg), cfg: cfg, unicast: cfg.UnicastSession()}
+	return &Meter{
+		Device: device.New(cfg), addr: cfg.DevAddr, band: cfg.Band, uplinkDR: cfg.UplinkDR,
+		port: cfg.Ports.Of(lorawan.McSetup), version: cfg.Packages.McSetup, unicast: cfg.UnicastSession(),
+	}
 }
 
 // Hears counts the time that the receiver takes for what it hears. In class C it is
@@ -56,7 +64,7 @@ func (m *Meter) inClassC(t time.Time) bool {
 // Receive looks at what the device gets.
 func (m *Meter) Receive(at time.Time, phy []byte) {
 	m.Device.Receive(at, phy)
-	if addr, err := lorawan.FrameAddr(phy); err == nil && addr == m.cfg.DevAddr {
+	if addr, err := lorawan.FrameAddr(phy); err == nil && addr == m.addr {
 		m.readUnicast(at, phy)
 	}
 }
@@ -67,10 +75,10 @@ func (m *Meter) readUnicast(at time.Time, phy []byte) {
 		return
 	}
 	m.next = f.FCnt + 1
-	if f.FPort != m.cfg.Ports.Of(lorawan.McSetup) {
+	if f.FPort != m.port {
 		return
 	}
-	commands, _ := multicast.ParseDownlink(m.cfg.Packages.McSetup, f.FRMPayload) // what was understood counts
+	commands, _ := multicast.ParseDownlink(m.version, f.FRMPayload) // what was understood counts
 	for _, c := range commands {
 		m.command(at, c)
 	}
@@ -114,7 +122,7 @@ func (m *Meter) closeSessions(at time.Time) {
 
 // emptyWindow returns how long a receiver waits in vain for a preamble of 8 symbols.
 func (m *Meter) emptyWindow(dr uint8) time.Duration {
-	r, _ := m.cfg.Band.DataRate(dr)
+	r, _ := m.band.DataRate(dr)
 	if r.Bandwidth == 0 {
 		return time.Millisecond // the preamble of FSK, 5 bytes at 50 kbit/s
 	}
@@ -139,7 +147,7 @@ func (r Reading) Sub(earlier Reading) Reading {
 // Read returns the totals so far. A session counts in full from the moment it is told:
 // the device keeps to it whether or not anybody still needs it.
 func (m *Meter) Read() Reading {
-	s := m.Status()
+	s := m.Counters()
 	r := Reading{Transmit: s.Airtime, Receive: m.receive}
 	// RX1 and RX2 after every uplink. That a frame in RX1 spares the second is left out.
 	r.Receive += time.Duration(s.Uplinks) * m.Windows()
@@ -156,8 +164,8 @@ func (m *Meter) Read() Reading {
 
 // Windows returns how long the receiver is open in the two windows after an uplink if nothing comes.
 func (m *Meter) Windows() time.Duration {
-	_, rx2 := m.cfg.Band.RX2()
-	return m.emptyWindow(m.cfg.UplinkDR) + m.emptyWindow(rx2)
+	_, rx2 := m.band.RX2()
+	return m.emptyWindow(m.uplinkDR) + m.emptyWindow(rx2)
 }
 
 var _ EndDevice = (*Meter)(nil)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/starling-fuota/starling/device"
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/region"
 )
 
 const never = moment(math.MaxInt64)
@@ -27,9 +28,13 @@ type Network struct {
 	counts   Counts
 }
 
-// node is a device with what the radio and the network server know of it.
+// node is a device with what the radio and the network server know of it. There may be a hundred
+// thousand: the rest of its configuration is with the device only.
 type node struct {
-	DeviceSpec
+	DevEUI  lorawan.EUI64
+	Band    region.Band
+	Options region.Options
+
 	radio EndDevice
 	links []*link
 
@@ -100,7 +105,7 @@ func (n *Network) newNode(spec DeviceSpec) (*node, error) {
 		spec.Start = n.Now()
 	}
 	spec.Session = spec.UnicastSession() // expanded once, for the device, the network server and whoever looks on
-	d := &node{DeviceSpec: spec, planned: never, actedAt: -1}
+	d := &node{DevEUI: spec.DevEUI, Band: spec.Band, Options: spec.Options, planned: never, actedAt: -1}
 	for _, l := range spec.Links {
 		gw := n.gateway(l.Gateway)
 		if gw == nil {

@@ -134,7 +134,7 @@ func (n *Network) receive(up *uplink, heard []*gateway) {
 }
 
 // rejoin reports that a device began anew. It stands for a join: the keys of devices here are
-// fixed, so what tells is a counter that began anew or, if the device has Status, a reboot. The
+// fixed, so what tells is a counter that began anew or, if the device has Counters, a reboot. The
 // report comes with the first uplink that is heard after it. What was queued for the old
 // session is void.
 func (n *Network) rejoin(d *node) {
@@ -148,8 +148,8 @@ func (n *Network) rejoin(d *node) {
 
 // rebooted returns how often a device has rebooted, 0 for one that does not say.
 func (d *node) rebooted() int {
-	if s, ok := d.radio.(interface{ Status() device.Status }); ok {
-		return s.Status().Reboots
+	if s, ok := d.radio.(interface{ Counters() device.Counters }); ok {
+		return s.Counters().Reboots
 	}
 	return 0
 }

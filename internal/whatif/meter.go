@@ -29,10 +29,10 @@ func (m *meter) Receive(at time.Time, phy []byte) {
 		return
 	}
 	if addr == m.addr {
-		m.complete = m.Status().Complete // a new session begins incomplete
+		m.complete = m.Complete() // a new session begins incomplete
 		return
 	}
-	if place := m.tap.fragment(phy); place > 0 && !m.complete && m.Status().Complete {
+	if place := m.tap.fragment(phy); place > 0 && !m.complete && m.Complete() {
 		m.complete = true
 		m.tap.completed(place)
 	}
