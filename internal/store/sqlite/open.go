@@ -30,6 +30,7 @@ type Store struct {
 	writer, reader *sql.DB
 	vault          *relational.Vault
 	lock           *os.File // beside the database, see Open
+	steps          statements
 }
 
 // ErrLocked means that another process has the database open.
@@ -174,7 +175,7 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close closes the database and gives the file back. Closing twice is no error.
 func (s *Store) Close() error {
-	err := errors.Join(s.reader.Close(), s.writer.Close())
+	err := errors.Join(s.steps.close(), s.reader.Close(), s.writer.Close())
 	if unlocked := s.lock.Close(); !errors.Is(unlocked, os.ErrClosed) {
 		err = errors.Join(err, unlocked)
 	}
@@ -189,6 +190,20 @@ func (s *Store) Tx(ctx context.Context, f func(store.Objects) error) error {
 // transact runs f in a transaction on the writer. The lock is taken at once: f reads
 // what it will overwrite, and a lock taken later could find that it changed.
 func (s *Store) transact(ctx context.Context, f func(queries) error) error {
+	return s.within(ctx, func(tx *sql.Tx) querier { return tx }, f)
+}
+
+// step is transact for what the engine does all the time, with the same few statements.
+func (s *Store) step(ctx context.Context, f func(queries) error) error {
+	var missed []string
+	err := s.within(ctx, func(tx *sql.Tx) querier { return keeper{tx, &s.steps, &missed} }, f)
+	if err == nil && len(missed) > 0 {
+		s.steps.keep(ctx, s.writer, missed)
+	}
+	return err
+}
+
+func (s *Store) within(ctx context.Context, as func(*sql.Tx) querier, f func(queries) error) error {
 	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -199,7 +214,7 @@ func (s *Store) transact(ctx context.Context, f func(queries) error) error {
 		_ = tx.Rollback()
 		in.work.End(committed)
 	}()
-	if err := f(queries{tx, in}); err != nil {
+	if err := f(queries{as(tx), in}); err != nil {
 		return err
 	}
 	err = tx.Commit()

@@ -34,7 +34,7 @@ func saveRows(ctx context.Context, q querier, table, campaignID string, rows []s
 
 // CommitStep stores a step whole, or nothing of it.
 func (s *Store) CommitStep(ctx context.Context, step store.Step) error {
-	return relational.AboutRun(step.CampaignID, s.transact(ctx, func(q queries) error {
+	return relational.AboutRun(step.CampaignID, s.step(ctx, func(q queries) error {
 		if err := commitStep(ctx, q, step); err != nil {
 			return err
 		}
@@ -149,7 +149,7 @@ func (s *Store) MarkSent(ctx context.Context, campaignID string, epoch int64, se
 	if len(sent) == 0 {
 		return nil
 	}
-	return relational.AboutRun(campaignID, s.transact(ctx, func(q queries) error {
+	return relational.AboutRun(campaignID, s.step(ctx, func(q queries) error {
 		if err := fenced(q.QueryRowContext(ctx, "SELECT epoch FROM run WHERE campaign_id = ?", campaignID), epoch); err != nil {
 			return err
 		}
