@@ -21,6 +21,7 @@ type Result struct {
 	EnergyJoulesMean float64       `json:"energy_joules_mean"` // per device, of its radio, application uplinks included
 	Devices          int           `json:"devices"`
 	Verified         int           `json:"verified"` // that the server has evidence of
+	Steps            int           `json:"steps"`    // things that happened in the simulated network: frames, windows, wake-ups
 	Groups           []GroupResult `json:"groups"`
 }
 
@@ -133,7 +134,7 @@ func (w *world) result(st Strategy, before look, verified int) Result {
 		Strategy: st, DurationSeconds: rounded(took.Seconds()),
 		AirtimeSeconds: rounded((after.stats.DownlinkAirtime - before.stats.DownlinkAirtime).Seconds()),
 		FragmentsSent:  sent, UnicastDownlinks: after.stats.UnicastSent - before.stats.UnicastSent,
-		EnergyJoulesMean: rounded(joules / float64(len(w.meters))), Devices: len(w.meters), Verified: verified,
+		EnergyJoulesMean: rounded(joules / float64(len(w.meters))), Devices: len(w.meters), Verified: verified, Steps: after.stats.Steps - before.stats.Steps,
 		Groups: []GroupResult{{Group: groupEUI, FragmentsSent: sent, HindsightFragments: after.needed - before.needed}},
 	}
 }
