@@ -92,11 +92,12 @@ func TestSameScenarioSameBytes(t *testing.T) {
 func TestBothModelsOfADeviceAgree(t *testing.T) {
 	const lossy = "loss: {mean: 0.2, burst: 2}\n"
 	for _, more := range []string{
-		lossy, lossy + "packages: 2\n", lossy + "class: B\nping_slot_seconds: 2\n", lossy + "campaigns: 2\n", "reach: 2\ngateways: 3\nloss: {mean: 0.3, max: 0.5}\n",
+		lossy + "strategies: ['reference:3/4', 'reference:1', chirpstack]\n", lossy + "packages: 2\nclass: B\nping_slot_seconds: 2\nstrategies: [starling]\n",
+		"reach: 2\ngateways: 3\nloss: {mean: 0.3, max: 0.5}\ncampaigns: 2\nstrategies: [starling]\n",
 	} {
 		var reports []string
 		for _, m := range []whatif.Model{whatif.Bytes, whatif.Ranks} {
-			sc := small(t, more+fmt.Sprintf("devices_model: %s\nstrategies: [starling, 'reference:3/4', 'reference:1', chirpstack]\nreruns: 1\n", m))
+			sc := small(t, more+fmt.Sprintf("devices_model: %s\nreruns: 1\n", m))
 			r, lines := run(t, sc)
 			if r.Scenario.DevicesModel != m {
 				t.Errorf("the report says %s, not %s", r.Scenario.DevicesModel, m)
