@@ -13,6 +13,7 @@ import (
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/engine"
 	"github.com/starling-fuota/starling/internal/identity"
+	"github.com/starling-fuota/starling/internal/network"
 	"github.com/starling-fuota/starling/internal/service"
 	"github.com/starling-fuota/starling/internal/store/sqlite"
 	"github.com/starling-fuota/starling/lorawan"
@@ -48,8 +49,12 @@ func newOurs(ctx context.Context, w *world, c campaigns, tell func(string)) (_ *
 		return nil, err
 	}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	adapter := network.Adapter(w.net)
+	if c.queueAhead {
+		adapter = ahead{adapter}
+	}
 	eng := engine.New(engine.Config{
-		Store: o.store, Adapter: w.net, Source: w.net, Log: slog.New(slog.DiscardHandler),
+		Store: o.store, Adapter: adapter, Source: w.net, Log: slog.New(slog.DiscardHandler),
 		Publish: func(p engine.Progress) {
 			select {
 			case o.progress <- p:
@@ -65,6 +70,17 @@ func newOurs(ctx context.Context, w *world, c campaigns, tell func(string)) (_ *
 	o.cancel = cancel
 	go func() { o.ended <- eng.Run(running) }()
 	return o, nil
+}
+
+// ahead is a network whose server is not used for answers in the moment of an uplink: commands are
+// queued ahead and sent when they are sent, without regard to the windows.
+type ahead struct{ network.Adapter }
+
+// Caps returns those of the network without NextChance.
+func (a ahead) Caps() network.Caps {
+	c := a.Adapter.Caps()
+	c.NextChance = false
+	return c
 }
 
 // as returns ctx with the right to do everything.
