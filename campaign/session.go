@@ -149,7 +149,7 @@ func (c *Campaign) quickLead(g int) time.Duration {
 	if !c.head.WaveStarted.IsZero() {
 		began = c.head.WaveStarted
 	}
-	return max(lead, c.now.Sub(began))
+	return max(lead, c.now.Sub(began)-c.head.StoodStill)
 }
 
 // surelySlow is how many gaps between the uplinks of a device must all be long before the device
