@@ -262,6 +262,7 @@ func (e *Engine) tend(ctx context.Context) {
 	if look {
 		e.share(ctx)
 		e.findOthers(ctx)
+		e.findForgotten()
 	}
 	if mail {
 		e.readLetters(ctx)
@@ -288,6 +289,20 @@ func (e *Engine) share(ctx context.Context) {
 	})
 	if share.Surplus > 0 {
 		e.giveBack(ctx, share.Surplus)
+	}
+}
+
+// findForgotten looks for runs that this replica owns and does not know of: a start, or a claim, may have
+// been committed although it returned an error. Nobody else would ever run them.
+func (e *Engine) findForgotten() {
+	id := e.tenure.owner()
+	for _, r := range e.others.active {
+		own := func(o *run) bool { return o.id == r.CampaignID }
+		waits := func(o store.ActiveRun) bool { return o.CampaignID == r.CampaignID }
+		if id != "" && r.Owner == id && !slices.ContainsFunc(e.runs, own) && !slices.ContainsFunc(e.unloaded, waits) {
+			e.log.Warn("campaign is this server's own without its knowledge, loading it", "campaign", r.CampaignID, "epoch", r.Epoch)
+			e.unloaded = append(e.unloaded, r) // at the next look
+		}
 	}
 }
 

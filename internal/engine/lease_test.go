@@ -146,3 +146,37 @@ func TestACampaignThatWasTakenAwayComesBack(t *testing.T) {
 		t.Errorf("epoch %d, %v", run.Epoch, err)
 	}
 }
+
+// unheard is a store whose answer to the first start is lost.
+type unheard struct {
+	store.Store
+	once sync.Once
+}
+
+func (u *unheard) CreateRun(ctx context.Context, r store.Run) error {
+	err := u.Store.CreateRun(ctx, r)
+	u.once.Do(func() {
+		if err == nil {
+			err = errors.New("connection reset by peer")
+		}
+	})
+	return err
+}
+
+// A start that was committed although it returned an error is a campaign that runs.
+func TestACampaignWhoseStartWasNotHeardOfRuns(t *testing.T) {
+	w := newWorld(t, sim.FleetConfig{Devices: 3, Seed: 7}, 2000)
+	w.stop()
+	w.store = &unheard{Store: w.store}
+	w.lease = &engine.Lease{TTL: time.Minute, Renew: time.Millisecond, Name: "here"}
+	w.run()
+	c := spring()
+	c.DeviceSets, c.Regions, c.FileID, c.MaxDuration = []string{"all"}, []string{"north"}, "file", 7*24*time.Hour
+	if err := w.store.Campaigns().Create(t.Context(), &c); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.eng.Start(t.Context(), c.ID); err == nil {
+		t.Fatal("the start was heard of")
+	}
+	w.mustSucceed(w.wait(), 3)
+}

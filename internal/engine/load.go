@@ -97,7 +97,12 @@ func (e *Engine) load(ctx context.Context, s store.Run) error {
 		e.publisher(Progress{s.CampaignID, c.Progress()})
 	}
 	// A timer that is due at once: the campaign says itself when it wants to wake.
-	e.adopt(&run{id: s.CampaignID, c: c, counted: head.Status.Ended(), epoch: s.Epoch, outbox: outbox, wakeAt: e.source.Now()})
+	r := &run{id: s.CampaignID, c: c, counted: head.Status.Ended(), epoch: s.Epoch, outbox: outbox, wakeAt: e.source.Now()}
+	e.adopt(r)
+	if head.Started.IsZero() {
+		// The run was stored, and its first step was not.
+		return e.step(r, campaign.Start{}, also{})
+	}
 	return nil
 }
 
