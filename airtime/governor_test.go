@@ -17,21 +17,21 @@ func chance(at time.Time, dr uint8, gateways ...string) airtime.Chance {
 
 func TestAGatewayIsCrowdedWhenItsHourIsUsedUp(t *testing.T) {
 	var g airtime.Governor
-	if 0 < g.Crowded(chance(noon, 5, "a")) {
+	if g.Crowded(chance(noon, 5, "a")) > 0 {
 		t.Fatal("crowded before anything was sent")
 	}
 	g.Spend([]string{"a"}, region.EU868, 868_300_000, noon, 35950*time.Millisecond) // of the same sub-band
 	later := noon.Add(time.Minute)
-	if 0 == g.Crowded(chance(later, 5, "a")) {
+	if g.Crowded(chance(later, 5, "a")) == 0 {
 		t.Error("not crowded with 50 ms of 36 s left")
 	}
-	if 0 < g.Crowded(chance(later, 5, "a", "b")) {
+	if g.Crowded(chance(later, 5, "a", "b")) > 0 {
 		t.Error("crowded although gateway b is fresh")
 	}
-	if 0 == g.Crowded(chance(noon.Add(59*time.Minute), 5, "a")) {
+	if g.Crowded(chance(noon.Add(59*time.Minute), 5, "a")) == 0 {
 		t.Error("not crowded before the hour is over")
 	}
-	if 0 < g.Crowded(chance(noon.Add(61*time.Minute), 5, "a")) {
+	if g.Crowded(chance(noon.Add(61*time.Minute), 5, "a")) > 0 {
 		t.Error("crowded after the hour")
 	}
 }
@@ -45,15 +45,15 @@ func TestAGatewayAnswersOneUplinkAtATime(t *testing.T) {
 			t.Errorf("%s later: crowded %t, want %t", after, got, want)
 		}
 	}
-	if 0 < g.Crowded(chance(noon, 5, "a", "b")) {
+	if g.Crowded(chance(noon, 5, "a", "b")) > 0 {
 		t.Error("crowded although gateway b is free")
 	}
 	g.Reserve(chance(noon, 5, "a", "b"))
-	if 0 == g.Crowded(chance(noon, 5, "a", "b")) {
+	if g.Crowded(chance(noon, 5, "a", "b")) == 0 {
 		t.Error("not crowded although both are promised")
 	}
 	g.Reserve(chance(noon, 5, "a")) // goes out in RX2: nothing to promise
-	if 0 < g.Crowded(chance(noon.Add(time.Minute), 5, "a")) {
+	if g.Crowded(chance(noon.Add(time.Minute), 5, "a")) > 0 {
 		t.Error("crowded a minute later")
 	}
 }
@@ -63,13 +63,13 @@ func TestABrokenPromiseTellsOfOthers(t *testing.T) {
 	var g airtime.Governor
 	g.Reserve(chance(noon, 5, "a"))
 	g.Spend([]string{"a"}, region.EU868, 869_525_000, noon.Add(2*time.Second), 2*time.Second)
-	if 0 == g.Crowded(chance(noon.Add(time.Minute), 5, "a")) {
+	if g.Crowded(chance(noon.Add(time.Minute), 5, "a")) == 0 {
 		t.Error("not crowded after the broken promise")
 	}
-	if 0 < g.Crowded(chance(noon.Add(time.Minute), 5, "b")) {
+	if g.Crowded(chance(noon.Add(time.Minute), 5, "b")) > 0 {
 		t.Error("crowded at another gateway")
 	}
-	if 0 < g.Crowded(chance(noon.Add(6*time.Minute), 5, "a")) {
+	if g.Crowded(chance(noon.Add(6*time.Minute), 5, "a")) > 0 {
 		t.Error("crowded for ever")
 	}
 }
@@ -119,7 +119,7 @@ func TestWhatIsNotKnownIsNotCrowded(t *testing.T) {
 		"no such data rate":  chance(noon, 15, "a"),
 		"RX1 is not defined": {At: noon, Gateways: []string{"a"}, Band: region.CN470, Frequency: 470_300_000, DataRate: 5},
 	} {
-		if 0 < g.Crowded(c) {
+		if g.Crowded(c) > 0 {
 			t.Errorf("%s: crowded", name)
 		}
 	}
