@@ -96,6 +96,7 @@ func (c *Campaign) ask(i int) {
 	}
 	id := c.send(i, pkg, d.Attempts+1, commands...)
 	c.out.Downlinks[len(c.out.Downlinks)-1].question = true
+	c.noteAsked(i, commands)
 	c.change(i, func(d *Device) {
 		if d.Attempts == 0 {
 			d.Chance, d.Unsent = c.heardAt(i), 0
@@ -270,6 +271,8 @@ func (c *Campaign) mayRevive(d *Device) bool {
 func (c *Campaign) sent(in Sent) {
 	c.head.Airtime += in.Airtime
 	if g, ok := c.groupOf(in.ID); ok {
+		c.groups[g].Frames++
+		c.groups[g].Airtime += in.Airtime
 		c.groupSent(g, in)
 		return
 	}
@@ -351,6 +354,7 @@ func (c *Campaign) joined(in Joined) {
 
 // becomePassed moves device i to the next stage that concerns it.
 func (c *Campaign) becomePassed(i int) {
+	c.notePassed(i)
 	if from := c.devices[i].Stage; c.next(from, i) < len(c.walk(i)) {
 		c.tellDevice(i, "device.passed", "passed %s", from)
 	}
@@ -420,8 +424,9 @@ func (c *Campaign) becomeVerified(i int, text string) {
 		c.out.FlushDevices = append(c.out.FlushDevices, c.spec.Devices[i].DevEUI)
 	}
 	c.tellDevice(i, "device.verified", "%s", text)
+	c.noteProof(i)
 	c.change(i, func(d *Device) {
-		d.Outcome, d.Phase, d.Reason, d.Detail, d.Deadline, d.Frame = Verified, PhaseWaiting, ReasonNone, "", time.Time{}, ""
+		d.Outcome, d.Phase, d.Reason, d.Detail, d.Deadline, d.Frame = Verified, PhaseWaiting, ReasonNone, text, time.Time{}, ""
 	})
 }
 
@@ -437,6 +442,7 @@ func (c *Campaign) becomeFailed(i int, reason Reason, text string) {
 	}
 	text = fmt.Sprintf("%s: %s", d.Stage, text)
 	c.tellDevice(i, string(reason), "failed in %s", text)
+	c.noteProof(i)
 	c.change(i, func(d *Device) {
 		d.Outcome, d.Phase, d.Reason, d.Detail, d.Deadline, d.Frame = Failed, PhaseWaiting, reason, text, time.Time{}, ""
 	})

@@ -63,10 +63,11 @@ type simulation struct {
 	fCnt    map[lorawan.EUI64]uint32
 	later   []simEvent
 	loss    float64
-	nervous bool // the operator pauses and stops
-	crash   bool // after every step
-	watched bool // somebody resumes what a rule has halted, and promotes phases, sooner or later
-	coming  bool // that one is under way
+	nervous bool                                                           // the operator pauses and stops
+	crash   bool                                                           // after every step
+	watched bool                                                           // somebody resumes what a rule has halted, and promotes phases, sooner or later
+	coming  bool                                                           // that one is under way
+	watch   func(campaign.Input, campaign.Output, []campaign.Device) error // nil: nobody
 
 	// What the store holds: only rows that Step named are written.
 	header []byte
@@ -326,6 +327,12 @@ func (s *simulation) operator() error {
 func (s *simulation) step(in campaign.Input) error {
 	s.steps++
 	before := s.progress()
+	var devices []campaign.Device
+	if s.watch != nil {
+		for i := range s.devices {
+			devices = append(devices, s.c.Device(i))
+		}
+	}
 	out := s.c.Step(s.now, in)
 	s.wake = out.WakeAt
 	s.save(out)
@@ -336,6 +343,11 @@ func (s *simulation) step(in campaign.Input) error {
 		return fmt.Errorf("%s: %w", in, err)
 	}
 	s.lookAfter()
+	if s.watch != nil {
+		if err := s.watch(in, out, devices); err != nil {
+			return fmt.Errorf("%s: %w", in, err)
+		}
+	}
 	for _, to := range slices.Concat(out.FlushDevices, out.FlushGroups) {
 		s.queue = slices.DeleteFunc(s.queue, func(d campaign.Downlink) bool { return d.DevEUI == to || d.Group == to })
 	}

@@ -42,6 +42,7 @@ type Header struct {
 	FragmentsSent int           `json:"fragments_sent"`
 	CodedSent     int           `json:"coded_sent"`
 	FragmentsPlan int           `json:"fragments_planned,omitempty"` // of the waves that are over
+	Retried       int           `json:"retried,omitempty"`           // of UnicastSent, those that repeat a question
 	Airtime       time.Duration `json:"airtime"`                     // of all downlinks, as far as the network reports it
 }
 
@@ -140,8 +141,15 @@ type Device struct {
 	Unproven bool `json:"unproven,omitempty"` // of a clean-up: some of it was not confirmed
 	// Was and Reached are for a device that is stopped or excluded: why it had failed before, if
 	// it had, and, during its clean-up, the stage it was in.
-	Was     Reason `json:"was,omitempty"`
-	Reached Stage  `json:"reached,omitempty"`
+	Was Reason `json:"was,omitempty"`
+	// ProofAt and ProofFCnt are of the uplink that Detail is about: the one that verified the
+	// device, or that it has failed for. Zero: it has failed for its silence.
+	ProofAt   time.Time `json:"proof_at,omitzero"`
+	ProofFCnt uint32    `json:"proof_f_cnt,omitempty"`
+	// Passed are the seconds from the start of the campaign until the device passed each stage,
+	// in the order of the stages and rounded up; 0: not passed, or not concerned.
+	Passed  []uint32 `json:"passed,omitempty"`
+	Reached Stage    `json:"reached,omitempty"`
 }
 
 // GroupPhase is what a group is doing.
@@ -169,19 +177,21 @@ func (p GroupPhase) String() string {
 
 // Group is the state of one multicast group in the campaign: a row in the store.
 type Group struct {
-	Phase       GroupPhase  `json:"phase,omitempty"`
-	SessionTime time.Time   `json:"session_time,omitzero"`
-	SessionEnd  time.Time   `json:"session_end,omitzero"`
-	TimeOut     uint8       `json:"time_out,omitempty"`  // TS005 exponent
-	Lane        int         `json:"lane,omitempty"`      // index into Lanes: the one being sent or asked
-	Lanes       []LaneState `json:"lanes"`               // the group's lanes, in the order of Spec.Lanes
-	Frame       string      `json:"frame,omitempty"`     // ID of the frame that is under way
-	Deadline    time.Time   `json:"deadline,omitzero"`   // when the present phase goes on by itself
-	NextFCnt    uint32      `json:"next_f_cnt"`          // next counter of the network, as far as known
-	Reopened    int         `json:"reopened,omitempty"`  // sessions after the first
-	Asked       int         `json:"asked,omitempty"`     // status requests over multicast in this round
-	Silent      int         `json:"silent,omitempty"`    // devices that had not answered when the last of them went out
-	AnswersBy   time.Time   `json:"answers_by,omitzero"` // when the answers to them should be in
+	Phase       GroupPhase    `json:"phase,omitempty"`
+	SessionTime time.Time     `json:"session_time,omitzero"`
+	SessionEnd  time.Time     `json:"session_end,omitzero"`
+	TimeOut     uint8         `json:"time_out,omitempty"`  // TS005 exponent
+	Lane        int           `json:"lane,omitempty"`      // index into Lanes: the one being sent or asked
+	Lanes       []LaneState   `json:"lanes"`               // the group's lanes, in the order of Spec.Lanes
+	Frame       string        `json:"frame,omitempty"`     // ID of the frame that is under way
+	Deadline    time.Time     `json:"deadline,omitzero"`   // when the present phase goes on by itself
+	NextFCnt    uint32        `json:"next_f_cnt"`          // next counter of the network, as far as known
+	Reopened    int           `json:"reopened,omitempty"`  // sessions after the first
+	Asked       int           `json:"asked,omitempty"`     // status requests over multicast in this round
+	Silent      int           `json:"silent,omitempty"`    // devices that had not answered when the last of them went out
+	AnswersBy   time.Time     `json:"answers_by,omitzero"` // when the answers to them should be in
+	Frames      int           `json:"frames,omitempty"`    // reported as sent: fragments and status requests
+	Airtime     time.Duration `json:"airtime,omitempty"`   // of them
 	// MoreSessions and MoreRounds were ordered beyond what the policy allows.
 	MoreSessions int `json:"more_sessions,omitempty"`
 	MoreRounds   int `json:"more_rounds,omitempty"`

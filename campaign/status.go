@@ -138,6 +138,7 @@ func (c *Campaign) laneStateOf(lane int) *LaneState {
 // becomeIncomplete records that device i needs more fragments. Its group decides what follows.
 func (c *Campaign) becomeIncomplete(i int, reason Reason, text string) {
 	flush := c.devices[i].Phase == PhaseQueued
+	c.tellDevice(i, "device.incomplete", "%s", text)
 	c.change(i, func(d *Device) {
 		d.Phase, d.Reason, d.Detail = PhaseIncomplete, reason, text
 		d.Frame = ""

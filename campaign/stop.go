@@ -87,6 +87,7 @@ func (c *Campaign) withdraw(i int, reason Reason) {
 		d.become(Stopping, reason)
 		d.Attempts, d.Stage, d.Reached = 0, StageCancelReboot, d.Stage
 	})
+	c.tellDevice(i, "device.cleaning_up", "what the campaign has left on it is undone")
 	c.beginCleanUp(i)
 }
 

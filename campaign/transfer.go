@@ -417,6 +417,7 @@ func (c *Campaign) reopen(g int) bool {
 	grp.Phase, grp.Deadline = GroupArmed, grp.SessionTime.Add(c.spec.Policy.FirstFragmentDelay)
 	c.eachMember(g, func(i int, d *Device) {
 		if d.Stage == StageStatus && d.Phase == PhaseIncomplete {
+			c.tellDevice(i, "device.reopened", "further session %d is for it", grp.Reopened)
 			c.change(i, func(d *Device) {
 				d.Stage, d.Phase, d.Attempts, d.ClockWrong = StageMcSession, PhaseWaiting, 0, false
 			})

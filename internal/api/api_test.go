@@ -35,15 +35,29 @@ const (
 	problem = "application/problem+json"
 )
 
+// What the runner stores of a campaign.
+const (
+	aHeader = `{"status":"RUNNING","gate":0,"stages":[{"stage":"McGroupSetup"}]}`
+	aDevice = `{"stage":"McGroupSetup","outcome":2,"reason":"device.no_answer","detail":"no answer to 4 commands"}`
+	aGroup  = `{"lanes":[{}]}`
+)
+
 // runner makes campaigns RUNNING and STOPPED.
 type runner struct{ store.Store }
 
 func (r runner) Start(ctx context.Context, id string, audit ...store.AuditEntry) error {
-	return r.CreateRun(ctx, store.Run{CampaignID: id, Started: time.Now(), Devices: map[lorawan.EUI64][]byte{lorawan.MustParseEUI64(devEUI): nil}, Audit: audit})
+	dev, group := lorawan.MustParseEUI64(devEUI), lorawan.MustParseEUI64(grpEUI)
+	spec := machine.Spec{ID: id, Devices: []machine.Member{{DevEUI: dev}}, Lanes: []machine.Lane{{}}, Groups: []machine.GroupSpec{{DevEUI: group}}}
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return err
+	}
+	return r.CreateRun(ctx, store.Run{CampaignID: id, Started: time.Now(), Audit: audit, Spec: text, Header: []byte(aHeader),
+		Devices: map[lorawan.EUI64][]byte{dev: []byte(aDevice)}, Groups: map[lorawan.EUI64][]byte{group: []byte(aGroup)}})
 }
 
 func (r runner) Order(ctx context.Context, id string, in machine.Input, audit ...store.AuditEntry) (machine.Receipt, error) {
-	step := store.Step{CampaignID: id, Status: fleet.Running, Audit: audit}
+	step := store.Step{CampaignID: id, Status: fleet.Running, Audit: audit, Header: []byte(aHeader)}
 	switch in := in.(type) {
 	case machine.StopRequested:
 		step.Status, step.Timeline = fleet.Stopped, []store.TimelineEntry{{At: time.Now(), Code: "campaign.stopped", Text: "stopped"}}

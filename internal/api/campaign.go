@@ -240,6 +240,7 @@ type timelineInput struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	After  int64  `query:"after" minimum:"0" maximum:"9007199254740991" doc:"Seq of the last entry seen"`
 	DevEUI string `query:"dev_eui" pattern:"^[0-9a-fA-F]{16}$" patternDescription:"16 hexadecimal digits" doc:"Only what is about this device"`
+	Code   string `query:"code" pattern:"^[a-z_]+(\\.[a-z_]*)?$" maxLength:"64" patternDescription:"a code" doc:"Only this code, or all that begin with it if it ends with a dot"`
 }
 
 // campaigns registers what can be done with and seen of campaigns, beyond their settings.
@@ -301,7 +302,7 @@ func (a *api) campaigns() {
 	register(a, identity.ReadFleet, huma.Operation{OperationID: "list-timeline", Method: http.MethodGet, Path: "/campaigns/{id}/timeline", Tags: tags,
 		Summary: "List what happened in a campaign"},
 		func(ctx context.Context, in *timelineInput) (*listOutput[entry], error) {
-			q := store.TimelineQuery{After: in.After, Limit: in.Limit}
+			q := store.TimelineQuery{After: in.After, Limit: in.Limit, Code: in.Code}
 			if in.DevEUI != "" {
 				e, err := lorawan.ParseEUI64(in.DevEUI)
 				if err != nil {

@@ -176,9 +176,9 @@ func (c *contract) run(id, token string, stop bool) {
 	c.Helper()
 	op := c.byRoute["POST /api/v1/campaigns/{id}/actions"]
 	c.succeeded(c.do(request{op: op, id: id, body: []byte(`{"action":"start"}`), contentType: "application/json", token: token}))
-	err := c.store.CommitStep(context.Background(), store.Step{CampaignID: id, Status: fleet.Running, At: time.Now(),
-		Devices:  []store.Row{{DevEUI: lorawan.MustParseEUI64(devEUI), Stage: "McGroupSetup", Outcome: "failed", Reason: "no_answer", At: time.Now()}},
-		Groups:   []store.Row{{DevEUI: lorawan.MustParseEUI64(grpEUI), Stage: "McGroupSetup"}},
+	err := c.store.CommitStep(context.Background(), store.Step{CampaignID: id, Status: fleet.Running, At: time.Now(), Header: []byte(aHeader),
+		Devices:  []store.Row{{DevEUI: lorawan.MustParseEUI64(devEUI), State: []byte(aDevice), Stage: "McGroupSetup", Outcome: "failed", Reason: "no_answer", At: time.Now()}},
+		Groups:   []store.Row{{DevEUI: lorawan.MustParseEUI64(grpEUI), State: []byte(aGroup), Stage: "McGroupSetup"}},
 		Stages:   []store.StageProgress{{Position: 1, Name: "McGroupSetup", Status: "running", Started: time.Now(), Total: 1}},
 		Timeline: []store.TimelineEntry{{At: time.Now(), Code: "setup.sent", Text: "asked"}}})
 	if err != nil {

@@ -83,6 +83,7 @@ func newAPI(cfg Config) (*api, *http.ServeMux) {
 	a.campaigns()
 	a.control()
 	a.plans()
+	a.outcomes()
 	a.events()
 	a.people()
 	a.records()

@@ -43,6 +43,7 @@ type Campaign struct {
 	Devices    campaignDevices        `cmd:"" help:"List the devices of a started campaign."`
 	Groups     campaignGroups         `cmd:"" help:"List the multicast groups of a started campaign."`
 	Timeline   campaignTimeline       `cmd:"" help:"List what happened in a campaign."`
+	Report     campaignReport         `cmd:"" help:"Show what a campaign has come to."`
 	Watch      watch                  `cmd:"" help:"Follow a campaign until it ends."`
 	Export     exportList             `cmd:"" help:"Write all campaigns as a table."`
 	Bulk       Bulk[campaignFields]   `cmd:"" help:"Archive, restore or change many campaigns."`
@@ -190,11 +191,19 @@ func (g *campaignGroups) Run(ctx context.Context, c *Client, n *noun, std *Strea
 type campaignTimeline struct {
 	ID     string `arg:"" complete:"ids" help:"Identifier."`
 	Device string `help:"Only what is about this DevEUI."`
+	Code   string `help:"Only entries with this code, such as device.verified; device. has all that begin with it."`
 }
 
 // Run writes the whole timeline.
 func (t *campaignTimeline) Run(ctx context.Context, c *Client, n *noun, std *Streams) error {
+	shown := timelineColumns
+	if t.Device != "" {
+		shown = deviceTimelineColumns
+	}
 	query := url.Values{"limit": {"1000"}, "dev_eui": {t.Device}}
+	if t.Code != "" {
+		query.Set("code", t.Code)
+	}
 	var items []json.RawMessage
 	for {
 		raw, err := c.call(ctx, "GET", query, nil, n.path, t.ID, "timeline")
@@ -208,7 +217,7 @@ func (t *campaignTimeline) Run(ctx context.Context, c *Client, n *noun, std *Str
 			return err
 		}
 		if len(page.Items) == 0 {
-			return c.list(std.Out, timelineColumns, items)
+			return c.list(std.Out, shown, items)
 		}
 		items = append(items, page.Items...)
 		var last struct {
@@ -221,7 +230,10 @@ func (t *campaignTimeline) Run(ctx context.Context, c *Client, n *noun, std *Str
 	}
 }
 
-var timelineColumns = columns{"seq", "at", "code", "dev_eui", "group", "text"}
+var (
+	timelineColumns       = columns{"seq", "at", "code", "dev_eui", "group", "text"}
+	deviceTimelineColumns = columns{"at", "code", "text", "cause"}
+)
 
 type watch struct {
 	ID string `arg:"" complete:"ids" help:"Identifier."`

@@ -46,7 +46,13 @@ type runner struct {
 }
 
 func (r runner) Start(ctx context.Context, id string, audit ...store.AuditEntry) error {
-	return r.CreateRun(ctx, store.Run{CampaignID: id, Started: time.Now(), Devices: map[lorawan.EUI64][]byte{{1}: nil}, Audit: audit})
+	spec, err := json.Marshal(campaign.Spec{ID: id, Devices: []campaign.Member{{DevEUI: lorawan.EUI64{1}}}, Lanes: []campaign.Lane{{}}, Groups: []campaign.GroupSpec{{DevEUI: lorawan.EUI64{2}}}})
+	if err != nil {
+		return err
+	}
+	return r.CreateRun(ctx, store.Run{CampaignID: id, Started: time.Now(), Audit: audit, Spec: spec, Header: []byte(`{"status":"RUNNING","stages":[{"stage":"McGroupSetup"}]}`),
+		Devices: map[lorawan.EUI64][]byte{{1}: []byte(`{"stage":"McGroupSetup","outcome":2,"reason":"device.no_answer","detail":"=no answer"}`)},
+		Groups:  map[lorawan.EUI64][]byte{{2}: []byte(`{"lanes":[{}]}`)}})
 }
 
 func (r runner) Order(ctx context.Context, id string, in campaign.Input, audit ...store.AuditEntry) (campaign.Receipt, error) {

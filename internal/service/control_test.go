@@ -2,6 +2,9 @@ package service_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"testing"
@@ -129,4 +132,37 @@ func TestStopAllStopsWhatRunsAndWhatWouldStart(t *testing.T) {
 			t.Errorf("campaign %s has the entries %v, %v", id, page.Items, err)
 		}
 	}
+}
+
+// What a campaign has come to is read from what was stored of it.
+func TestOutcomeIsReadFromWhatIsStored(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.Outcome(ctx, w.campaign.ID)
+	wantError(t, err, service.ErrState)
+	_, err = w.Outcome(ctx, "none")
+	wantError(t, err, store.ErrNotFound)
+	spec, err := json.Marshal(campaign.Spec{ID: w.campaign.ID, Devices: []campaign.Member{{DevEUI: lorawan.EUI64{1}}, {DevEUI: lorawan.EUI64{3}}},
+		Lanes: []campaign.Lane{{}}, Groups: []campaign.GroupSpec{{DevEUI: lorawan.EUI64{2, 1}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := store.Run{CampaignID: w.campaign.ID, Started: w.clock, Spec: spec, Header: []byte(`{"status":"SUCCEEDED","stages":[]}`),
+		Devices: map[lorawan.EUI64][]byte{{1}: []byte(`{"stage":"DevVersion","outcome":1,"proof_f_cnt":7}`), {3}: []byte(`{"stage":"DevVersion","outcome":2,"reason":"device.no_answer"}`)},
+		Groups:  map[lorawan.EUI64][]byte{{2, 1}: []byte(`{"lanes":[{"high":5}]}`)}}
+	if err := w.store.CreateRun(ctx, run); err != nil {
+		t.Fatal(err)
+	}
+	o, err := w.Outcome(ctx, w.campaign.ID)
+	if err != nil || o.Name != "spring" || o.Report.Verified != 1 || o.Report.Failed != 1 || o.Report.Groups[0].Lanes[0].Sent != 5 {
+		t.Fatalf("%+v, %v", o, err)
+	}
+	var seen []string
+	if err := o.Evidence(func(e campaign.Evidence) error {
+		seen = append(seen, fmt.Sprintf("%s %s %d %s", e.DevEUI, e.Outcome, e.FCnt, e.Reason))
+		return nil
+	}); err != nil || !slices.Equal(seen, []string{"0100000000000000 verified 7 ", "0300000000000000 failed 0 device.no_answer"}) {
+		t.Errorf("%q, %v", seen, err)
+	}
+	enough := errors.New("enough")
+	wantError(t, o.Evidence(func(campaign.Evidence) error { return enough }), enough)
 }

@@ -199,6 +199,7 @@ type TimelineQuery struct {
 	After  int64         // Seq of the last entry seen; 0: from the beginning
 	Limit  int           // 1..MaxLimit; 0: DefaultLimit
 	DevEUI lorawan.EUI64 // only entries about this device; zero: all
+	Code   string        // only entries with this code, or one that begins with it if it ends with a dot; "": all
 }
 
 // PageLimit returns the limit to apply, or ErrQuery.

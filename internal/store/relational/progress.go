@@ -3,6 +3,7 @@ package relational
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/lorawan"
@@ -105,6 +106,17 @@ func (d DB) Timeline(ctx context.Context, campaignID string, q store.TimelineQue
 	cond, args := "campaign_id = ? AND seq > ?", []any{campaignID, q.After}
 	if !q.DevEUI.IsZero() {
 		cond, args = cond+" AND dev_eui = ?", append(args, ID(q.DevEUI))
+	}
+	if q.Code != "" {
+		if err := checkText(q.Code); err != nil {
+			return nil, fmt.Errorf("%w: code %q %w", store.ErrQuery, q.Code, err)
+		}
+		if strings.HasSuffix(q.Code, ".") {
+			// "/" is the character after ".": what begins with "device." is below "device/".
+			cond, args = cond+" AND code >= ? AND code < ?", append(args, q.Code, strings.TrimSuffix(q.Code, ".")+"/")
+		} else {
+			cond, args = cond+" AND code = ?", append(args, q.Code)
+		}
 	}
 	var out []store.TimelineEntry
 	err = each(ctx, d.Reader, func(scan func(...any) error) error {

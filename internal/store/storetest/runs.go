@@ -395,6 +395,13 @@ func timeline(t *testing.T, open Open) {
 	entries, err := s.Timeline(ctx, "c", store.TimelineQuery{After: 6})
 	must(t, err)
 	same(t, "odd words", entries, []store.TimelineEntry{{Seq: 7, At: day, Code: "odd", Text: "a\ufffdb", Cause: "a\ufffdb"}})
+
+	must(t, s.CommitStep(ctx, store.Step{CampaignID: "c", Epoch: 3, Status: fleet.Running, Timeline: []store.TimelineEntry{
+		{At: day, Code: "asked.first"}, {At: day, Code: "asked/first"}, {At: day, Code: "asked.second"}, {At: day, Code: "asked"}}}))
+	same(t, "one code", seqs(store.TimelineQuery{Code: "asked.second"}), []int64{10})
+	same(t, "codes that begin alike", seqs(store.TimelineQuery{Code: "asked."}), []int64{8, 10})
+	_, err = s.Timeline(ctx, "c", store.TimelineQuery{Code: "a\x00"})
+	want(t, err, store.ErrQuery)
 }
 
 func firmwareSeen(t *testing.T, open Open) {

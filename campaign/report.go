@@ -1,0 +1,282 @@
+package campaign
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/lorawan"
+)
+
+// Report is what a campaign has come to: what is kept of it, summed up. It can be made of a
+// campaign that still runs, and is final when Ended is set and CleaningUp is not. Times and
+// air times are in seconds.
+type Report struct {
+	CampaignID string             `json:"campaign_id"`
+	Type       fleet.CampaignType `json:"type"`
+	Status     fleet.Status       `json:"status"`
+	Reason     Reason             `json:"status_reason,omitempty"`
+	Detail     string             `json:"detail,omitempty"`
+	Started    time.Time          `json:"started,omitzero"`
+	Ended      time.Time          `json:"ended,omitzero"`
+	CleaningUp bool               `json:"cleaning_up"`
+	Duration   float64            `json:"duration_s"` // until it ended; 0: it runs
+	Threshold  float64            `json:"success_threshold"`
+	Firmware   string             `json:"firmware,omitempty"` // target version
+
+	Devices  int `json:"devices"` // that took part: the sum of what follows
+	Verified int `json:"verified"`
+	Failed   int `json:"failed"`
+	Stopped  int `json:"stopped"`
+	Excluded int `json:"excluded"`
+	Active   int `json:"active"` // under way
+	// Unproven are devices that did not confirm all of their clean-up.
+	Unproven int `json:"clean_up_not_confirmed"`
+	// VerifiedDigest is the SHA-256, in hexadecimal, of the DevEUIs of the verified devices in
+	// ascending order, 16 lower-case digits and a line feed each.
+	VerifiedDigest string `json:"verified_sha256"`
+
+	UnicastDownlinks int     `json:"unicast_downlinks"`
+	Retries          int     `json:"retries"`           // of them, those that repeat a question
+	UnicastAirtime   float64 `json:"unicast_airtime_s"` // as far as the network reports it
+	MulticastAirtime float64 `json:"multicast_airtime_s"`
+	Fragments        int     `json:"fragments"` // sent over multicast
+	Coded            int     `json:"coded"`     // of them
+
+	Stages   []StageReport `json:"stages"`
+	Groups   []GroupReport `json:"groups"`
+	Failures []Failure     `json:"failures"` // the most frequent reason first
+}
+
+// StageReport is how long devices took for a stage: from when it was open and the device had passed
+// the stage before, until it passed. Quantiles are of the devices that did; of P90, 10 % took longer.
+type StageReport struct {
+	Stage  Stage     `json:"stage"`
+	Opened time.Time `json:"opened,omitzero"`
+	Closed time.Time `json:"closed,omitzero"`
+	Passed int       `json:"passed"`
+	P50    float64   `json:"p50_s"`
+	P90    float64   `json:"p90_s"`
+	P99    float64   `json:"p99_s"`
+	Max    float64   `json:"max_s"`
+}
+
+// GroupReport is what a multicast group has done.
+type GroupReport struct {
+	DevEUI   lorawan.EUI64 `json:"dev_eui"`
+	Devices  int           `json:"devices"`
+	Verified int           `json:"verified"`
+	Sessions int           `json:"sessions"` // that were held
+	Frames   int           `json:"frames"`   // fragments and status requests
+	Airtime  float64       `json:"airtime_s"`
+	Lanes    []LaneReport  `json:"lanes"`
+}
+
+// LaneReport is what the devices of a group that share fragments have got.
+type LaneReport struct {
+	FragIndex uint8 `json:"frag_index"`
+	NbFrag    int   `json:"nb_frag"` // of the block, uncoded
+	Sent      int   `json:"sent"`    // the highest number; of a carousel, over all rounds
+	Coded     int   `json:"coded"`
+	Rounds    int   `json:"rounds"`
+	// WorstMissing is the largest number of fragments that a verified device has told to miss
+	// after the first round, and Needed the fragments that it would have taken to make up for
+	// them at the loss that this device has had. That is hindsight: nobody knows it before.
+	WorstMissing int `json:"worst_missing"`
+	Needed       int `json:"needed"`
+}
+
+// Failure is a reason for which devices have failed, or had failed before they were stopped.
+type Failure struct {
+	Reason  Reason          `json:"reason"`
+	Count   int             `json:"count"`
+	Devices []lorawan.EUI64 `json:"devices"` // the first 1000, ascending
+}
+
+// maxFailed is how many devices a report names per reason. The evidence has all.
+const maxFailed = 1000
+
+// NewReport sums up what is stored of a campaign, in the order of spec.
+func NewReport(spec *Spec, head Header, devices []Device, groups []Group) Report {
+	r := Report{
+		CampaignID: spec.ID, Type: spec.Type, Status: head.Status, Reason: head.Reason, Detail: head.Detail, Threshold: spec.Threshold,
+		Started: head.Started, Ended: head.Ended, CleaningUp: head.CleaningUp, Devices: len(devices),
+		UnicastDownlinks: head.UnicastSent, Retries: head.Retried, Fragments: head.FragmentsSent, Coded: head.CodedSent,
+	}
+	if !head.Ended.IsZero() {
+		r.Duration = head.Ended.Sub(head.Started).Seconds()
+	}
+	if spec.Type == fleet.FOTACampaign {
+		r.Firmware = spec.Firmware.String()
+	}
+	r.countDevices(spec, devices)
+	r.Stages = stageReports(head, devices)
+	r.Groups = groupReports(spec, devices, groups)
+	for _, g := range r.Groups {
+		r.MulticastAirtime += g.Airtime
+	}
+	r.UnicastAirtime = max(head.Airtime.Seconds()-r.MulticastAirtime, 0)
+	return r
+}
+
+// countDevices counts what has become of the devices, and why.
+func (r *Report) countDevices(spec *Spec, devices []Device) {
+	digest := sha256.New()
+	failures := map[Reason]*Failure{}
+	for i := range devices {
+		d, eui := &devices[i], spec.Devices[i].DevEUI
+		if d.Unproven {
+			r.Unproven++
+		}
+		reason := d.Was
+		switch _, sight := d.seen(); {
+		case sight == seenExcluded:
+			r.Excluded++
+		case d.Outcome == Verified:
+			r.Verified++
+			_, _ = digest.Write([]byte(eui.String() + "\n"))
+		case d.Outcome == Failed || d.Outcome == Stopping && r.Status == fleet.Failed:
+			r.Failed++
+			reason = d.Reason
+		case d.Outcome == Active:
+			r.Active++
+		default:
+			r.Stopped++
+		}
+		if reason == ReasonNone {
+			continue
+		}
+		f := failures[reason]
+		if f == nil {
+			f = &Failure{Reason: reason}
+			failures[reason] = f
+		}
+		if f.Count++; f.Count <= maxFailed {
+			f.Devices = append(f.Devices, eui)
+		}
+	}
+	r.VerifiedDigest = hex.EncodeToString(digest.Sum(nil))
+	r.Failures = make([]Failure, 0, len(failures))
+	for _, reason := range slices.Sorted(maps.Keys(failures)) {
+		r.Failures = append(r.Failures, *failures[reason])
+	}
+	slices.SortStableFunc(r.Failures, func(a, b Failure) int { return cmp.Compare(b.Count, a.Count) })
+}
+
+// stageReports returns how long devices took for each stage.
+func stageReports(head Header, devices []Device) []StageReport {
+	out := make([]StageReport, len(head.Stages))
+	for s, st := range head.Stages {
+		out[s] = StageReport{Stage: st.Stage, Opened: st.Opened, Closed: st.Closed}
+		opened := uint32(max(st.Opened.Sub(head.Started), 0) / time.Second)
+		var took []float64
+		for i := range devices {
+			passed := devices[i].Passed
+			if s >= len(passed) || passed[s] == 0 {
+				continue
+			}
+			from := opened
+			for _, before := range passed[:s] {
+				from = max(from, before)
+			}
+			took = append(took, float64(passed[s])-float64(min(from, passed[s])))
+		}
+		slices.Sort(took)
+		out[s].Passed = len(took)
+		out[s].P50, out[s].P90, out[s].P99, out[s].Max = quantile(took, 0.5), quantile(took, 0.9), quantile(took, 0.99), quantile(took, 1)
+	}
+	return out
+}
+
+// quantile returns the value that a share q of the sorted values does not exceed; of none, 0.
+func quantile(sorted []float64, q float64) float64 {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[max(int(math.Ceil(q*float64(len(sorted))))-1, 0)]
+}
+
+// groupReports returns what each group has done.
+func groupReports(spec *Spec, devices []Device, groups []Group) []GroupReport {
+	out := make([]GroupReport, len(groups))
+	lanes := make([]LaneReport, len(spec.Lanes))
+	for i := range devices {
+		d, lane := &devices[i], &spec.Lanes[spec.Devices[i].Lane]
+		g, l := &out[lane.Group], &lanes[spec.Devices[i].Lane]
+		g.Devices++
+		if d.Outcome != Verified {
+			continue
+		}
+		g.Verified++
+		if missing := int(math.Round(d.Loss * float64(lane.NbFrag))); missing > 0 && d.Loss < 1 {
+			l.WorstMissing = max(l.WorstMissing, missing)
+			l.Needed = max(l.Needed, int(lane.NbFrag)+int(math.Ceil(float64(missing)/(1-d.Loss))))
+		}
+	}
+	next := make([]int, len(groups)) // lane of each group
+	for k := range spec.Lanes {
+		lane := &spec.Lanes[k]
+		ls := groups[lane.Group].Lanes[next[lane.Group]]
+		next[lane.Group]++
+		l := &lanes[k]
+		l.FragIndex, l.NbFrag, l.Sent = lane.FragIndex, int(lane.NbFrag), ls.High
+		l.Coded, l.Needed = max(ls.High-l.NbFrag, 0), max(l.Needed, l.NbFrag)
+		if ls.High > 0 {
+			l.Rounds = ls.Round + 1
+		}
+		if lane.Redundancy == fleet.Carousel && ls.High > 0 {
+			l.Sent = ls.Round*l.NbFrag + max(ls.Next-1, 0)
+		}
+		out[lane.Group].Lanes = append(out[lane.Group].Lanes, *l)
+	}
+	for g := range groups {
+		grp := &groups[g]
+		out[g].DevEUI, out[g].Frames, out[g].Airtime = spec.Groups[g].DevEUI, grp.Frames, grp.Airtime.Seconds()
+		if !grp.SessionTime.IsZero() {
+			out[g].Sessions = grp.Reopened + 1
+		}
+	}
+	return out
+}
+
+// Evidence is what is known of one device, and by which uplink.
+type Evidence struct {
+	DevEUI   lorawan.EUI64
+	Group    lorawan.EUI64
+	Outcome  string
+	Reason   Reason    // why it is not verified
+	Was      Reason    // why it had failed before it was stopped or excluded
+	Stage    Stage     // that it has come to
+	At       time.Time // of the uplink that the outcome rests on; zero: it rests on silence, or on an order
+	FCnt     uint32    // of that uplink
+	Text     string    // what that uplink said, or what did not come
+	Received uint16    // fragments, as it told
+	Missing  uint16
+	CleanUp  string // of a device that was cleaned up: confirmed, not_confirmed or under_way
+}
+
+// EvidenceOf returns what is known of device i of a campaign.
+func EvidenceOf(spec *Spec, i int, d *Device) Evidence {
+	stage := d.Stage
+	if d.Outcome == Stopping {
+		stage = d.Reached
+	}
+	e := Evidence{
+		DevEUI: spec.Devices[i].DevEUI, Group: spec.Groups[spec.Lanes[spec.Devices[i].Lane].Group].DevEUI, Outcome: d.Outcome.String(),
+		Reason: d.Reason, Was: d.Was, Stage: stage, At: d.ProofAt, FCnt: d.ProofFCnt, Text: d.Detail, Received: d.Received, Missing: d.Missing,
+	}
+	switch {
+	case d.Outcome == Stopping:
+		e.CleanUp = "under_way"
+	case d.Unproven:
+		e.CleanUp = "not_confirmed"
+	case d.Outcome == Stopped || d.Outcome == ExcludedByOperator:
+		e.CleanUp = "confirmed"
+	}
+	return e
+}
