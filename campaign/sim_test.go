@@ -571,7 +571,7 @@ func (s *simulation) transmit(d *simDevice) error {
 	if !d.truthful && s.r.IntN(10) == 0 {
 		d.say = append(d.say, s.lie(d))
 	}
-	in := campaign.Heard{DevEUI: s.spec.Devices[d.i].DevEUI, At: s.now, Commands: d.say, Crowded: time.Duration(s.r.IntN(3)) * time.Hour}
+	in := campaign.Heard{DevEUI: s.spec.Devices[d.i].DevEUI, At: s.now, Commands: d.say, Crowded: time.Duration(max(s.r.IntN(8)-5, 0)) * 20 * time.Minute}
 	d.say = nil
 	if s.r.Float64() < s.loss/2 {
 		return nil // and with it the windows
