@@ -131,7 +131,7 @@ type progress struct {
 	Devices    int        `json:"devices"`
 	Stages     []stage    `json:"stages"`
 	Tally      []tally    `json:"tally" doc:"Devices by stage, outcome and reason"`
-	attributes
+	Attributes
 }
 
 type stage struct {
@@ -154,7 +154,7 @@ type tally struct {
 func showProgress(p service.Progress) progress {
 	out := progress{CampaignID: p.Campaign.ID, Status: p.Campaign.Status.String(), Reason: p.Campaign.StatusReason, Paused: p.Campaign.Paused,
 		Started: when(p.Campaign.Started), Ended: when(p.Campaign.Ended), NextAction: when(p.Run.WakeAt), Version: p.Run.Version, LastSeq: p.Run.LastSeq,
-		attributes: showAttributes(p.Campaign, p.Header),
+		Attributes: showAttributes(p.Campaign, p.Header),
 		Devices:    p.Devices(), Stages: make([]stage, len(p.Stages)), Tally: make([]tally, len(p.Tally))}
 	for i, s := range p.Stages {
 		out.Stages[i] = stage{s.Position, s.Name, s.Status, when(s.Started), when(s.Ended), s.Total, s.Completed}

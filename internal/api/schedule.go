@@ -55,7 +55,7 @@ type catchUp struct {
 
 // approval is a fleet.Approval in JSON.
 type approval struct {
-	By string    `json:"by" doc:"Login"`
+	By string    `json:"by" maxLength:"254" doc:"Login"`
 	At time.Time `json:"at"`
 }
 
@@ -170,8 +170,8 @@ type interval struct {
 	CatchUp bool       `json:"catch_up" doc:"Devices that were away are waited for"`
 }
 
-// attributes are what a campaign is besides its status.
-type attributes struct {
+// Attributes are what a campaign is besides its status.
+type Attributes struct {
 	ScheduledFor *time.Time `json:"scheduled_for,omitempty" doc:"An attribute of CONFIGURED: when it starts by itself"`
 	Held         *time.Time `json:"held,omitempty" doc:"Since when it is outside of its windows, or in quiet hours: devices are not asked"`
 	Halted       *halt      `json:"halted,omitempty" doc:"A rule keeps it from sending until it is resumed"`
@@ -179,8 +179,8 @@ type attributes struct {
 	Phases       []wave     `json:"phases" doc:"Those that are over; the stages are those of the present one"`
 }
 
-func showAttributes(c fleet.Campaign, h machine.Header) attributes {
-	out := attributes{ScheduledFor: when(c.ScheduledFor), Held: when(h.Held), Phases: make([]wave, len(h.Waves))}
+func showAttributes(c fleet.Campaign, h machine.Header) Attributes {
+	out := Attributes{ScheduledFor: when(c.ScheduledFor), Held: when(h.Held), Phases: make([]wave, len(h.Waves))}
 	if c.Status != fleet.Configured {
 		out.ScheduledFor = nil
 	}
