@@ -226,6 +226,9 @@ func (c *Campaign) Step(now time.Time, in Input) Output {
 	if c.Done() {
 		c.head.Held, c.head.Still = time.Time{}, time.Time{}
 	}
+	if len(c.out.FlushDevices)+len(c.out.FlushGroups) > 0 {
+		c.head.Seq++ // the number of the step, by which its flushes are told from others
+	}
 	c.out.Devices = sortedKeys(c.touched)
 	c.out.Groups = sortedKeys(c.touchedGroups)
 	c.out.WakeAt = c.wakeAt()

@@ -19,7 +19,7 @@ func TestAPlanIsShownBeforeTheStart(t *testing.T) {
 		}
 	}
 
-	w.run(0, "profile", "update", profile, "--packages", "v1", "--power-battery", "2400")
+	w.run(0, "profile", "update", profile, "--packages", "v1", "--power-battery", "2400", "--uplink-period", "15m")
 	r = w.run(0, "campaign", "plan", id, "--loss", "0.05", "--uplink-period", "15m")
 	for _, part := range []string{"Prediction", "duration", "(P90)", "of the battery", "Lanes", "busiest hour", "side by side", "* best", "EU868"} {
 		if !strings.Contains(r.out, part) {
