@@ -133,14 +133,14 @@ const (
 func (c *Campaign) quickLead(g int) time.Duration {
 	var asked, answered int
 	for i := range c.devices {
-		asked, answered = asked+c.devices[i].Asked, answered+c.devices[i].Answered
+		asked, answered = asked+c.devices[i].judged(), answered+c.devices[i].Answered
 	}
 	miss := leadMiss / float64(len(c.devices))
 	rate := float64(answered+1) / float64(asked+1) // of all
 	session := c.at(StageMcSession)
 	var lead time.Duration
 	c.eachMember(g, func(i int, d *Device) {
-		q := min((float64(d.Answered)+2*rate)/(float64(d.Asked)+2), 1-miss)
+		q := min((float64(d.Answered)+2*rate)/(float64(d.judged())+2), 1-miss)
 		periods := math.Ceil(math.Log(miss)/math.Log(1-q)) + float64(max(session-c.at(d.Stage), 0))/q
 		periods = min(periods, maxLeadPeriods) + 0.5 // an uplink may be a little late
 		lead = max(lead, time.Duration(periods*float64(c.slowness(i))))
@@ -150,6 +150,14 @@ func (c *Campaign) quickLead(g int) time.Duration {
 		began = c.head.WaveStarted
 	}
 	return max(lead, c.now.Sub(began)-c.head.StoodStill)
+}
+
+// judged is how many commands d has had the time to answer.
+func (d *Device) judged() int {
+	if d.Asked > d.Answered && (d.Phase == PhaseQueued || d.Phase == PhaseSent) {
+		return d.Asked - 1
+	}
+	return d.Asked
 }
 
 // surelySlow is how many gaps between the uplinks of a device must all be long before the device
