@@ -175,6 +175,13 @@ func (r *run) of(s *seat) *process {
 	return nil
 }
 
+// pause is how long the operator waits between two orders.
+func (r *run) pause() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return time.Duration(r.r.IntN(400)) * time.Millisecond
+}
+
 // someone returns a process that takes orders.
 func (r *run) someone() *rpc.Client {
 	r.mu.Lock()
@@ -301,7 +308,7 @@ func (r *run) play(dir string) (err error) {
 		if len(orders) > 0 && time.Now().After(next) {
 			// An order whose answer got lost is given again; given twice it does no harm.
 			if call := to.Go("OrderService.Give", Order{orders[0], campaignID}, &Nothing{}, make(chan *rpc.Call, 1)); answered(call) == nil {
-				orders, next = orders[1:], time.Now().Add(time.Duration(r.r.IntN(400))*time.Millisecond)
+				orders, next = orders[1:], time.Now().Add(r.pause())
 			}
 			continue
 		}
