@@ -120,6 +120,7 @@ func (c *Campaign) sessionLead(g int) time.Duration {
 const (
 	leadMiss       = 0.05 // devices that may not hear of the session in time, over the whole fleet
 	maxLeadPeriods = 14
+	poorRate       = 0.6 // of a fleet whose links are so bad that the last devices may take twice as long
 )
 
 // quickLead waits for the device that needs longest, by how well each one has answered so
@@ -128,6 +129,9 @@ const (
 // session in a period with probability q, and has not in n periods with (1-q)^n. Each stage that
 // is left before takes 1/q periods more.
 //
+// A group campaign ends with the session, so there the answer has to get through as well: that takes
+// another root of q, and twice as long at most.
+//
 // If set-up took long because the gateways have little air time, the rest and the session
 // itself take as long again.
 func (c *Campaign) quickLead(g int) time.Duration {
@@ -135,14 +139,20 @@ func (c *Campaign) quickLead(g int) time.Duration {
 	for i := range c.devices {
 		asked, answered = asked+c.devices[i].judged(), answered+c.devices[i].Answered
 	}
-	miss := leadMiss / float64(len(c.devices))
+	miss, most := leadMiss/float64(len(c.devices)), float64(maxLeadPeriods)
 	rate := float64(answered+1) / float64(asked+1) // of all
+	if c.spec.Type == fleet.MCGroupCampaign || rate < poorRate {
+		most *= 2
+	}
 	session := c.at(StageMcSession)
 	var lead time.Duration
 	c.eachMember(g, func(i int, d *Device) {
 		q := min((float64(d.Answered)+2*rate)/(float64(d.judged())+2), 1-miss)
+		if c.spec.Type == fleet.MCGroupCampaign {
+			q *= math.Sqrt(q)
+		}
 		periods := math.Ceil(math.Log(miss)/math.Log(1-q)) + float64(max(session-c.at(d.Stage), 0))/q
-		periods = min(periods, maxLeadPeriods) + 0.5 // an uplink may be a little late
+		periods = min(periods, most) + 0.5 // an uplink may be a little late
 		lead = max(lead, time.Duration(periods*float64(c.slowness(i))))
 	})
 	began := c.head.Started

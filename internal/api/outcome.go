@@ -116,11 +116,14 @@ func evidenceRow(e machine.Evidence) []string {
 		strconv.Itoa(int(e.Received)), strconv.Itoa(int(e.Missing)), e.CleanUp}
 }
 
+// notStarted is what campaigns answer that have come to nothing yet.
+var notStarted = []int{http.StatusConflict}
+
 // outcomes registers what campaigns have come to.
 func (a *api) outcomes() {
 	s, tags := a.Service, []string{"campaigns"}
 	register(a, identity.ReadFleet, huma.Operation{OperationID: "show-campaign-report", Method: http.MethodGet, Path: "/campaigns/{id}/report", Tags: tags,
-		Summary: "Show what a campaign has come to", Description: "So far, if it still runs."},
+		Summary: "Show what a campaign has come to", Description: "So far, if it still runs.", Errors: notStarted},
 		func(ctx context.Context, in *KeyInput) (*campaignReportOutput, error) {
 			o, err := s.Outcome(ctx, in.ID)
 			if err != nil {
@@ -130,7 +133,7 @@ func (a *api) outcomes() {
 		})
 	id := &huma.Param{Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString, Pattern: "^[0-9A-Za-z_-]+$"}}
 	a.stream(identity.ReadFleet, &huma.Operation{OperationID: "export-evidence", Method: http.MethodGet, Path: Prefix + "/campaigns/{id}/evidence", Tags: tags,
-		Summary: "Export what is known of each device of a campaign, and by which uplink", Parameters: []*huma.Param{id},
+		Summary: "Export what is known of each device of a campaign, and by which uplink", Parameters: []*huma.Param{id}, Errors: notStarted,
 		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{csvType: {Schema: &huma.Schema{Type: huma.TypeString}}}}},
 	}, func(w http.ResponseWriter, r *http.Request) error {
 		o, err := s.Outcome(r.Context(), r.PathValue("id"))

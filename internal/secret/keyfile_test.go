@@ -80,12 +80,18 @@ func TestFilesThatContradictThemselvesAreDamaged(t *testing.T) {
 func TestKeysInClearNeverPrintThemselves(t *testing.T) {
 	c := sample(1)
 	var out bytes.Buffer
+	timeless := &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr { // its digits may be those of a key
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}
 	for _, v := range []any{c, &c, c.keys, c.keys[0], c.keys[0].key, &c.keys[0].key, newBox(c.keys[0].key), struct{ B *box }{newBox(c.keys[0].key)}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
 			fmt.Fprintf(&out, verb+"\n", v)
 		}
-		slog.New(slog.NewJSONHandler(&out, nil)).Info("json", "v", v)
-		slog.New(slog.NewTextHandler(&out, nil)).Info("text", "v", v)
+		slog.New(slog.NewJSONHandler(&out, timeless)).Info("json", "v", v)
+		slog.New(slog.NewTextHandler(&out, timeless)).Info("text", "v", v)
 	}
 	for _, leak := range []string{"a5", "A5", "165", "0 0 0", "0, 0", "AAAA", "0000000000000000a5", "\xa5"} {
 		if strings.Contains(out.String(), leak) {
