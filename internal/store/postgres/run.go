@@ -3,8 +3,6 @@ package postgres
 import (
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -50,7 +48,7 @@ func commitStep(ctx context.Context, tx pgx.Tx, step store.Step) error {
 	// The lock on the row of the run makes steps of one campaign follow one another, and
 	// the epoch read under it is the one that holds until the commit.
 	var seq int64
-	if err := fenced(tx.QueryRow(ctx, `UPDATE run SET header = $2, wake_at = $3, version = version + 1, last_seq = last_seq + $4
+	if err := relational.Fenced(tx.QueryRow(ctx, `UPDATE run SET header = $2, wake_at = $3, version = version + 1, last_seq = last_seq + $4
 		WHERE campaign_id = $1 RETURNING epoch, last_seq`,
 		step.CampaignID, relational.Blob(step.Header), relational.At(step.WakeAt), int64(len(step.Timeline))), step.Epoch, &seq); err != nil {
 		return err
@@ -96,21 +94,6 @@ func commitStep(ctx context.Context, tx pgx.Tx, step store.Step) error {
 	return err
 }
 
-// fenced reads the epoch of a run, and what follows it in the row, and compares it with that of who writes.
-func fenced(row pgx.Row, mine int64, rest ...any) error {
-	var epoch int64
-	err := row.Scan(append([]any{&epoch}, rest...)...)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return store.ErrNotFound
-	case err != nil:
-		return err
-	case epoch != mine:
-		return fmt.Errorf("written in epoch %d, run of epoch %d: %w", mine, epoch, store.ErrFenced)
-	}
-	return nil
-}
-
 // MarkSent takes frames out of the outbox and raises the counters of their groups.
 func (s *Store) MarkSent(ctx context.Context, campaignID string, epoch int64, sent ...store.Sent) error {
 	if len(sent) == 0 {
@@ -118,7 +101,7 @@ func (s *Store) MarkSent(ctx context.Context, campaignID string, epoch int64, se
 	}
 	return relational.AboutRun(campaignID, s.transact(ctx, func(t *transaction) error {
 		// Locked, so that the epoch holds until the commit.
-		if err := fenced(t.QueryRow(ctx, "SELECT epoch FROM run WHERE campaign_id = $1 FOR UPDATE", campaignID), epoch); err != nil {
+		if err := relational.Fenced(t.QueryRow(ctx, "SELECT epoch FROM run WHERE campaign_id = $1 FOR UPDATE", campaignID), epoch); err != nil {
 			return err
 		}
 		b := &pgx.Batch{}

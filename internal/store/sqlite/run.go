@@ -2,9 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"errors"
-	"fmt"
 
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/internal/store/relational"
@@ -44,7 +41,7 @@ func (s *Store) CommitStep(ctx context.Context, step store.Step) error {
 
 func commitStep(ctx context.Context, q querier, step store.Step) error {
 	var seq int64
-	if err := fenced(q.QueryRowContext(ctx, `UPDATE run SET header = ?, wake_at = ?, version = version + 1, last_seq = last_seq + ?
+	if err := relational.Fenced(q.QueryRowContext(ctx, `UPDATE run SET header = ?, wake_at = ?, version = version + 1, last_seq = last_seq + ?
 		WHERE campaign_id = ? RETURNING epoch, last_seq`,
 		relational.Blob(step.Header), relational.At(step.WakeAt), len(step.Timeline), step.CampaignID), step.Epoch, &seq); err != nil {
 		return err
@@ -122,21 +119,6 @@ func commitStep(ctx context.Context, q querier, step store.Step) error {
 		})
 }
 
-// fenced reads the epoch of a run, and what follows it in the row, and compares it with that of who writes.
-func fenced(row *sql.Row, mine int64, rest ...any) error {
-	var epoch int64
-	err := row.Scan(append([]any{&epoch}, rest...)...)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return store.ErrNotFound
-	case err != nil:
-		return err
-	case epoch != mine:
-		return fmt.Errorf("written in epoch %d, run of epoch %d: %w", mine, epoch, store.ErrFenced)
-	}
-	return nil
-}
-
 // raiseFCnt sets the next counter of a group, unless it is higher already.
 func raiseFCnt(ctx context.Context, q querier, group lorawan.EUI64, next int64) error {
 	// The counter has 32 bits and no way back: it stays at the end rather than wrap.
@@ -150,7 +132,7 @@ func (s *Store) MarkSent(ctx context.Context, campaignID string, epoch int64, se
 		return nil
 	}
 	return relational.AboutRun(campaignID, s.step(ctx, func(q queries) error {
-		if err := fenced(q.QueryRowContext(ctx, "SELECT epoch FROM run WHERE campaign_id = ?", campaignID), epoch); err != nil {
+		if err := relational.Fenced(q.QueryRowContext(ctx, "SELECT epoch FROM run WHERE campaign_id = ?", campaignID), epoch); err != nil {
 			return err
 		}
 		return markSent(ctx, q, campaignID, sent)
