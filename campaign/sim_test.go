@@ -24,7 +24,8 @@ import (
 // A failure names its seed: make it a script.
 func TestCampaignsEndWhateverHappens(t *testing.T) {
 	outcomes := make(map[fleet.Status]int)
-	verified := 0
+	verified, steps := 0, 0
+	var did mischief
 	for seed := range uint64(200) {
 		s := newSimulation(seed)
 		if err := s.play(); err != nil {
@@ -42,11 +43,29 @@ func TestCampaignsEndWhateverHappens(t *testing.T) {
 		}
 		outcomes[s.c.Header().Status]++
 		verified += s.c.Progress().Verified
+		steps += s.steps
+		did.add(s.did)
+	}
+	t.Logf("%d steps, campaigns ended %v, %d devices verified, %+v", steps, outcomes, verified, did)
+	if did.resets < 100 || did.copies < 100 || did.late < 300 || did.lies < 100 {
+		t.Errorf("devices hardly misbehave: %+v", did)
 	}
 	// A simulation in which nothing succeeds would show nothing.
 	if outcomes[fleet.Succeeded] < 20 || outcomes[fleet.Failed] < 20 || outcomes[fleet.Stopped] < 10 || verified < 200 {
 		t.Errorf("campaigns ended %v with %d devices verified: the simulation is too kind or too cruel", outcomes, verified)
 	}
+}
+
+// mischief is what devices and network have done in a simulation.
+type mischief struct {
+	resets int // a device lost what it held in RAM
+	copies int // an answer came twice, the second time late
+	late   int // an uplink came late, and so out of order
+	lies   int
+}
+
+func (m *mischief) add(o mischief) {
+	m.resets, m.copies, m.late, m.lies = m.resets+o.resets, m.copies+o.copies, m.late+o.late, m.lies+o.lies
 }
 
 // simulation is a fleet at command level: no bytes on the air, but losses, copies, delays,
@@ -63,6 +82,7 @@ type simulation struct {
 	fCnt    map[lorawan.EUI64]uint32
 	later   []simEvent
 	loss    float64
+	did     mischief
 	nervous bool                                                           // the operator pauses and stops
 	crash   bool                                                           // after every step
 	watched bool                                                           // somebody resumes what a rule has halted, and promotes phases, sooner or later
@@ -558,7 +578,8 @@ func (s *simulation) transmit(d *simDevice) error {
 	if !d.reboot.IsZero() && !s.now.Before(d.reboot) {
 		s.restart(d)
 	}
-	if s.r.IntN(300) == 0 {
+	if s.r.IntN(100) == 0 {
+		s.did.resets++
 		d.group, d.decoder, d.accepted = false, nil, false
 		if err := s.step(campaign.Joined{DevEUI: s.spec.Devices[d.i].DevEUI}); err != nil {
 			return err
@@ -569,6 +590,7 @@ func (s *simulation) transmit(d *simDevice) error {
 		d.proven = d.proven || s.spec.Type == fleet.BinaryCampaign
 	}
 	if !d.truthful && s.r.IntN(10) == 0 {
+		s.did.lies++
 		d.say = append(d.say, s.lie(d))
 	}
 	in := campaign.Heard{DevEUI: s.spec.Devices[d.i].DevEUI, At: s.now, Commands: d.say, Crowded: time.Duration(max(s.r.IntN(8)-5, 0)) * 20 * time.Minute}
@@ -577,9 +599,11 @@ func (s *simulation) transmit(d *simDevice) error {
 		return nil // and with it the windows
 	}
 	if len(in.Commands) > 0 && s.r.IntN(20) == 0 {
+		s.did.copies++
 		s.at(time.Duration(s.r.Int64N(int64(time.Minute))), func() error { return s.step(in) })
 	}
 	if s.r.IntN(20) == 0 {
+		s.did.late++
 		s.at(time.Duration(s.r.Int64N(int64(time.Minute))), func() error { return s.step(in) })
 	} else if err := s.step(in); err != nil {
 		return err
