@@ -149,18 +149,18 @@ func (e *Engine) startBeside(ctx context.Context, campaignID string, audit []sto
 	if err := e.ensureGroups(ctx, &planned.Spec); err != nil {
 		return fmt.Errorf("%w: %w", campaign.ErrBlocked, err)
 	}
+	// With the run: the first step may be lost, and the plan with it.
+	for _, x := range planned.Excluded {
+		stored.Timeline = append(stored.Timeline, store.TimelineEntry{
+			At: stored.Started, DevEUI: x.DevEUI, Code: string(x.Reason), Text: "does not take part: " + x.Detail, Cause: "plan",
+		})
+	}
 	r := &run{id: campaignID, c: machine, epoch: stored.Epoch}
 	if err := e.store.CreateRun(ctx, stored); err != nil {
 		return fmt.Errorf("campaign %s: %w", campaignID, err)
 	}
 	e.adopt(r)
-	var excluded []store.TimelineEntry
-	for _, x := range planned.Excluded {
-		excluded = append(excluded, store.TimelineEntry{
-			At: stored.Started, DevEUI: x.DevEUI, Code: string(x.Reason), Text: "does not take part: " + x.Detail, Cause: "plan",
-		})
-	}
-	if err := e.step(r, campaign.Start{}, also{timeline: excluded}); err != nil {
+	if err := e.step(r, campaign.Start{}, also{}); err != nil {
 		return err
 	}
 	return e.commit(ctx, r)

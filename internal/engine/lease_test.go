@@ -14,6 +14,7 @@ import (
 	"github.com/starling-fuota/starling/internal/service"
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/region"
 	"github.com/starling-fuota/starling/sim"
 )
 
@@ -163,7 +164,8 @@ func (u *unheard) CreateRun(ctx context.Context, r store.Run) error {
 	return err
 }
 
-// A start that was committed although it returned an error is a campaign that runs.
+// A start that was committed although it returned an error is a campaign that runs, and says who
+// does not take part although its first step was lost.
 func TestACampaignWhoseStartWasNotHeardOfRuns(t *testing.T) {
 	w := newWorld(t, sim.FleetConfig{Devices: 3, Seed: 7}, 2000)
 	w.stop()
@@ -172,11 +174,18 @@ func TestACampaignWhoseStartWasNotHeardOfRuns(t *testing.T) {
 	w.run()
 	c := spring()
 	c.DeviceSets, c.Regions, c.FileID, c.MaxDuration = []string{"all"}, []string{"north"}, "file", 7*24*time.Hour
-	if err := w.store.Campaigns().Create(t.Context(), &c); err != nil {
+	stranger := fleet.Device{DevEUI: lorawan.EUI64{9}, Name: "without a profile", Classes: fleet.ClassesOf(fleet.ClassC), Band: region.EU868}
+	all, err := w.store.DeviceSets().Find(t.Context(), "all")
+	all.Devices = append(all.Devices, stranger.DevEUI)
+	if err := errors.Join(err, w.store.Devices().Create(t.Context(), &stranger), w.store.DeviceSets().Update(t.Context(), &all), w.store.Campaigns().Create(t.Context(), &c)); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.eng.Start(t.Context(), c.ID); err == nil {
 		t.Fatal("the start was heard of")
 	}
 	w.mustSucceed(w.wait(), 3)
+	entries, err := w.store.Timeline(t.Context(), c.ID, store.TimelineQuery{Limit: 2})
+	if err != nil || len(entries) != 2 || entries[0].DevEUI != stranger.DevEUI || entries[0].Cause != "plan" || entries[1].Code != "campaign.started" {
+		t.Errorf("the timeline begins with %+v, %v", entries, err)
+	}
 }

@@ -16,7 +16,6 @@ import (
 // also is what the shell wants stored in the transaction of a step.
 type also struct {
 	firmware []store.FirmwareSeen
-	timeline []store.TimelineEntry
 	audit    []store.AuditEntry // of an order, unless it is refused
 }
 
@@ -37,7 +36,7 @@ func (e *Engine) stepped(r *run, in campaign.Input, more also) (campaign.Output,
 	if out.Receipt.Err() != nil {
 		more.audit = nil
 	}
-	if isQuiet(out) && len(more.firmware)+len(more.timeline)+len(more.audit) == 0 {
+	if isQuiet(out) && len(more.firmware)+len(more.audit) == 0 {
 		return out, nil
 	}
 	if err := r.collect(now, out, more); err != nil {
@@ -110,7 +109,6 @@ func (r *run) collect(now time.Time, out campaign.Output, more also) error {
 		b.rec.Outbox = append(b.rec.Outbox, store.Outgoing{ID: d.ID, DevEUI: d.DevEUI, Group: d.Group, FPort: d.FPort, Payload: d.Payload, Flush: d.Flush})
 	}
 	b.rec.Audit = append(b.rec.Audit, more.audit...)
-	b.rec.Timeline = append(b.rec.Timeline, more.timeline...)
 	for _, ev := range out.Events {
 		b.rec.Timeline = append(b.rec.Timeline, store.TimelineEntry{At: ev.At, DevEUI: ev.DevEUI, Group: ev.Group, Code: ev.Code, Text: ev.Text, Cause: ev.Cause})
 		b.visible = b.visible || ev.DevEUI.IsZero() && ev.Group.IsZero()

@@ -50,7 +50,8 @@ func (s *Service) Start(ctx context.Context, campaignID string) (fleet.Campaign,
 }
 
 // subscriberAllows returns ErrQuota if the subscriber runs as many campaigns as it may, ErrState if it
-// is archived, and ErrApproval if c lacks the approval of a second person.
+// is archived, and ErrApproval if c lacks the approval of a second person. The quota is counted again in the
+// transaction that starts the campaign, because another server may start one meanwhile.
 func (s *Service) subscriberAllows(ctx context.Context, c fleet.Campaign) error {
 	subscriber, err := s.store.Subscribers().Find(ctx, c.SubscriberID)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/starling-fuota/starling/fleet"
+	"github.com/starling-fuota/starling/internal/store"
 )
 
 // Errors that callers test with errors.Is. Besides these, use cases return those of
@@ -15,7 +16,7 @@ var (
 	ErrAway     = errors.New("is not possible for a moment: try again") // not a matter of what was asked for
 	ErrTooLarge = errors.New("is larger than a file may be")
 	ErrDigest   = errors.New("does not have the digest that was announced")
-	ErrQuota    = errors.New("is more than its quota")
+	ErrQuota    = store.ErrQuota // the store counts, too: in the transaction of a start
 	ErrApproval = errors.New("needs the approval of a second person")
 	ErrBlocked  = errors.New("cannot start as it is") // a plan found what stands in the way
 )

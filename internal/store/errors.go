@@ -12,6 +12,7 @@ var (
 	ErrConflict = errors.New("conflicts with what is stored")
 	ErrFenced   = errors.New("the campaign has another owner now: throw the state away")
 	ErrAlone    = errors.New("another process runs campaigns of this database")
+	ErrQuota    = errors.New("is more than its quota")
 	ErrQuery    = errors.New("cannot be asked like this")
 )
 

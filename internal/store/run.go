@@ -17,7 +17,8 @@ type Runs interface {
 	// CreateRun stores a new run, makes its campaign RUNNING and records its Audit, in one
 	// transaction. It returns ErrNotFound without the campaign, and ErrConflict if
 	// the campaign is not CONFIGURED or is archived. It returns ErrStale if there is an active run
-	// that the caller did not know of, see Run.Beside.
+	// that the caller did not know of, see Run.Beside, and ErrQuota if the subscriber of the campaign
+	// has as many RUNNING campaigns as it may, whoever starts others at the same time.
 	CreateRun(ctx context.Context, run Run) error
 
 	// LoadRun returns the run of a campaign, ended or not, or ErrNotFound.
@@ -80,6 +81,9 @@ type Run struct {
 	Groups  map[lorawan.EUI64][]byte
 	WakeAt  time.Time    // of the last step
 	Audit   []AuditEntry // whose order it was; written by CreateRun, not returned
+	// Timeline is what the plan found, such as devices that do not take part. Written by CreateRun, not
+	// returned. Seq is given by the store.
+	Timeline []TimelineEntry
 }
 
 // Step is what one step of a campaign changes. Rows that are not named stay as they are.

@@ -30,7 +30,9 @@ func (s *Store) CreateRun(ctx context.Context, run store.Run) error {
 				return err
 			}
 		}
-		return nil
+		b := &pgx.Batch{}
+		queueTimeline(b, run.CampaignID, 0, run.Timeline)
+		return t.SendBatch(ctx, b).Close()
 	}))
 }
 

@@ -2,6 +2,8 @@ package relational
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,6 +32,9 @@ func (d DB) Start(ctx context.Context, q Querier, run store.Run) error {
 			return err
 		}
 	}
+	if err := withinQuota(ctx, q, run.CampaignID); err != nil {
+		return err
+	}
 	n, err := q.Exec(ctx, fmt.Sprintf(`UPDATE campaign SET status = ?, started = ?, updated_at = %s(updated_at, ?), revision = revision + 1
 		WHERE id = ? AND status = ?`, d.Max), fleet.Running.String(), At(run.Started), At(run.Started), run.CampaignID, state.String())
 	if err == nil && n == 0 {
@@ -38,8 +43,8 @@ func (d DB) Start(ctx context.Context, q Querier, run store.Run) error {
 	if err != nil {
 		return err
 	}
-	if _, err = q.Exec(ctx, "INSERT INTO run (campaign_id, header, epoch, version, last_seq, wake_at, owner) VALUES (?, ?, ?, 0, 0, ?, ?)",
-		run.CampaignID, Blob(run.Header), run.Epoch, At(run.WakeAt), run.Owner); err != nil {
+	if _, err = q.Exec(ctx, "INSERT INTO run (campaign_id, header, epoch, version, last_seq, wake_at, owner) VALUES (?, ?, ?, 0, ?, ?, ?)",
+		run.CampaignID, Blob(run.Header), run.Epoch, int64(len(run.Timeline)), At(run.WakeAt), run.Owner); err != nil {
 		return err
 	}
 	if _, err = q.Exec(ctx, "INSERT INTO run_spec (campaign_id, spec) VALUES (?, ?)", run.CampaignID, Blob(run.Spec)); err != nil {
@@ -49,6 +54,32 @@ func (d DB) Start(ctx context.Context, q Querier, run store.Run) error {
 		return err
 	}
 	return Record(ctx, q, run.Audit)
+}
+
+// withinQuota returns store.ErrQuota if the subscriber of a campaign has as many RUNNING ones as it may.
+func withinQuota(ctx context.Context, q Querier, campaignID string) error {
+	var id, doc string
+	err := one(ctx, q, []any{&id, &doc}, "SELECT subscriber.id, subscriber.doc FROM subscriber JOIN campaign ON campaign.subscriber_id = subscriber.id WHERE campaign.id = ?", campaignID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // nobody has given it a quota
+	}
+	if err != nil {
+		return err
+	}
+	var subscriber fleet.Subscriber
+	if err := json.Unmarshal([]byte(doc), &subscriber); err != nil {
+		return fmt.Errorf("subscriber %s: %w", id, err)
+	}
+	limit := subscriber.Quota.RunningCampaigns
+	if limit == 0 {
+		return nil
+	}
+	var running int
+	err = one(ctx, q, []any{&running}, "SELECT COUNT(*) FROM campaign WHERE subscriber_id = ? AND status = ?", id, fleet.Running.String())
+	if err == nil && running >= limit {
+		err = fmt.Errorf("subscriber %s runs its %d campaigns, one more %w: wait for one to end, or stop it", id, limit, store.ErrQuota)
+	}
+	return err
 }
 
 // FirstRows turns the states of a new run into rows, in the order of the key.

@@ -17,7 +17,10 @@ func (s *Store) CreateRun(ctx context.Context, run store.Run) error {
 		if err := saveRows(ctx, q, "run_device", run.CampaignID, relational.FirstRows(run.Devices, run)); err != nil {
 			return err
 		}
-		return saveRows(ctx, q, "run_group", run.CampaignID, relational.FirstRows(run.Groups, run))
+		if err := saveRows(ctx, q, "run_group", run.CampaignID, relational.FirstRows(run.Groups, run)); err != nil {
+			return err
+		}
+		return saveTimeline(ctx, q, run.CampaignID, 0, run.Timeline)
 	}))
 }
 
@@ -46,7 +49,6 @@ func commitStep(ctx context.Context, q querier, step store.Step) error {
 		relational.Blob(step.Header), relational.At(step.WakeAt), len(step.Timeline), step.CampaignID), step.Epoch, &seq); err != nil {
 		return err
 	}
-	seq -= int64(len(step.Timeline))
 
 	// Only a change that people made or see as one counts as a revision; otherwise
 	// every step would make an operator's open form stale.
@@ -112,10 +114,15 @@ func commitStep(ctx context.Context, q querier, step store.Step) error {
 		}
 		return err
 	}
+	return saveTimeline(ctx, q, step.CampaignID, seq-int64(len(step.Timeline)), step.Timeline)
+}
+
+// saveTimeline numbers the entries after the sequence number before.
+func saveTimeline(ctx context.Context, q querier, campaignID string, before int64, entries []store.TimelineEntry) error {
 	return execAll(ctx, q, `INSERT INTO timeline (campaign_id, seq, at, dev_eui, mc_group, code, text, cause) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		step.Timeline, func(t store.TimelineEntry) []any {
-			seq++
-			return []any{step.CampaignID, seq, relational.At(t.At), relational.ID(t.DevEUI), relational.ID(t.Group), t.Code, relational.Legible(t.Text), relational.Legible(t.Cause)}
+		entries, func(t store.TimelineEntry) []any {
+			before++
+			return []any{campaignID, before, relational.At(t.At), relational.ID(t.DevEUI), relational.ID(t.Group), t.Code, relational.Legible(t.Text), relational.Legible(t.Cause)}
 		})
 }
 

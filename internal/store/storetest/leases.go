@@ -177,6 +177,69 @@ func startsTogether(t *testing.T, open Open) {
 	same(t, "owners", owners(t, s), "c0= x=a y=")
 }
 
+// startsWithinQuota starts five campaigns at once, of which three may run.
+func startsWithinQuota(t *testing.T, open Open) {
+	ctx, s := context.Background(), runsOf(t, open, 0)
+	small := fleet.Subscriber{ID: "small", Name: "small", Quota: fleet.Quota{RunningCampaigns: 3}}
+	must(t, s.Subscribers().Create(ctx, &small))
+	other := testCampaign("of another")
+	must(t, s.Campaigns().Create(ctx, &other))
+	must(t, s.CreateRun(ctx, store.Run{CampaignID: other.ID, Epoch: 1}))
+	const starts = 5
+	for i := range starts {
+		c := testCampaign(fmt.Sprint("c", i))
+		c.SubscriberID = small.ID
+		must(t, s.Campaigns().Create(ctx, &c))
+	}
+	var wg sync.WaitGroup
+	errs := make([]error, starts)
+	for i := range starts {
+		wg.Go(func() { errs[i] = s.CreateRun(ctx, store.Run{CampaignID: fmt.Sprint("c", i), Epoch: 1}) })
+	}
+	wg.Wait()
+	refused, started := "", ""
+	for i, err := range errs {
+		if err == nil {
+			started = fmt.Sprint("c", i)
+			continue
+		}
+		want(t, err, store.ErrQuota)
+		refused = fmt.Sprint("c", i)
+		if c := find(t, s.Campaigns(), refused); c.Status != fleet.Configured {
+			t.Errorf("%s is refused and %s", c.ID, c.Status)
+		}
+	}
+	runs, err := s.ActiveRuns(ctx)
+	must(t, err)
+	if len(runs) != 3+1 {
+		t.Fatalf("%d campaigns run, %v", len(runs), errs)
+	}
+	// The place of one that has ended is free.
+	must(t, s.CommitStep(ctx, store.Step{CampaignID: started, Epoch: 1, Status: fleet.Stopped}))
+	must(t, s.CreateRun(ctx, store.Run{CampaignID: refused, Epoch: 1}))
+}
+
+// firstTimeline looks for what is known before the first step, which may never be stored.
+func firstTimeline(t *testing.T, open Open) {
+	ctx, place := context.Background(), t.TempDir()
+	s := open(t, place)
+	c := testCampaign("c")
+	must(t, s.Campaigns().Create(ctx, &c))
+	plan := []store.TimelineEntry{{At: day, DevEUI: devEUI(1, 7), Code: "plan.first", Text: "not \x00 in it", Cause: "plan"}, {At: day, DevEUI: devEUI(1, 8), Code: "plan.second"}}
+	must(t, s.CreateRun(ctx, store.Run{CampaignID: "c", Epoch: 1, Timeline: plan}))
+	s = open(t, place) // without closing it first
+	step := store.Step{CampaignID: "c", Epoch: 1, Status: fleet.Running, Timeline: []store.TimelineEntry{{At: day, Code: "campaign.started"}}}
+	must(t, s.CommitStep(ctx, step))
+	got, err := s.Timeline(ctx, "c", store.TimelineQuery{})
+	must(t, err)
+	expected := slices.Concat(plan, step.Timeline)
+	for i := range expected {
+		expected[i].Seq = int64(i + 1)
+	}
+	expected[0].Text = "not \ufffd in it"
+	same(t, "timeline", got, expected)
+}
+
 func runMembers(t *testing.T, open Open) {
 	ctx := context.Background()
 	s, _ := started(t, open)

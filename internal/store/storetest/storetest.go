@@ -91,6 +91,8 @@ func Run(t *testing.T, openWith OpenWith) {
 		{"AReplicaMayHaveToBeTheOnlyOne", aloneReplicas},
 		{"EveryRunIsClaimedByOne", claimsTogether},
 		{"CampaignsThatStartTogetherKnowOfOneAnother", startsTogether},
+		{"AQuotaOfRunningCampaignsHoldsForStartsAtOnce", startsWithinQuota},
+		{"WhatAPlanFoundIsStoredWithTheRun", firstTimeline},
 		{"TheMembersOfARunAreKnown", runMembers},
 		{"LettersReachTheOwnerOnce", inbox},
 		{"CountersNeverGoBack", counters},
