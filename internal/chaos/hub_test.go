@@ -33,8 +33,9 @@ type hub struct {
 	r        *rand.Rand
 	seats    []*seat
 	held     []network.Event // that come late, or have nobody to go to
-	sends    int             // frames that were handed over
-	fates    []fate
+	sends    int             // frames that owners of the campaign have handed over
+	deeds    []*deed
+	holds    int // deeds that will be done in a moment: virtual time waits for them, so that the campaign does
 	dripping bool
 	closed   bool
 }
@@ -49,12 +50,6 @@ type seat struct {
 	woken     bool
 	stopped   bool
 	gone      bool
-}
-
-// fate is what happens to whoever hands over a frame.
-type fate struct {
-	at int // the number of the frame, from 1
-	do func(s *seat, before bool)
 }
 
 func newHub(net *simulated.Network, w *witness, seed uint64) *hub {
@@ -98,6 +93,13 @@ func (s *seat) isStopped(h *hub) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return s.stopped
+}
+
+// sent returns how many frames were handed over.
+func (h *hub) sent() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.sends
 }
 
 func (h *hub) close() {
@@ -154,6 +156,9 @@ func (h *hub) due(s *seat) bool { return !s.until.IsZero() && !h.net.Now().Befor
 
 // run lets virtual time pass if all who live wait, and tells if it did.
 func (h *hub) run() bool {
+	if h.holds > 0 {
+		return false
+	}
 	var limit time.Time
 	for _, s := range h.seats {
 		switch {
@@ -182,6 +187,10 @@ func (h *hub) dripLater() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.dripping = false
+		if h.holds > 0 {
+			h.dripLater()
+			return
+		}
 		h.advance(h.net.Now().Add(drip))
 	})
 }
@@ -218,35 +227,32 @@ func (h *hub) distribute(events []network.Event) {
 	}
 }
 
-// send hands a frame over, before or after which a process may meet its fate. Do is false for those who did.
-func (h *hub) send(s *seat, frame func()) {
+// send hands a frame over, before or after which a process may meet its fate. A frame of a process that
+// was killed before it is lost.
+//
+// Any process answers when a device asks for the time; all else is sent by the owner of the campaign, and only that counts.
+func (h *hub) send(s *seat, port uint8, frame func()) {
 	h.mu.Lock()
-	h.sends++
-	var meets []fate
-	for _, f := range h.fates {
-		if f.at == h.sends {
-			meets = append(meets, f)
-		}
+	var due []*deed
+	if port != lorawan.ClockSync.DefaultFPort() {
+		h.sends++
+		due = h.takeDue()
 	}
 	h.mu.Unlock()
-	for _, f := range meets {
-		f.do(s, true)
-	}
+	h.do(due, before, s)
 	h.mu.Lock()
-	gone := s.gone
-	if !gone {
+	if !s.gone {
 		frame()
 	}
 	h.mu.Unlock()
-	for _, f := range meets {
-		f.do(s, false)
-	}
+	h.do(due, after, s)
+	h.do(due, soon, s)
 }
 
 // network.Adapter of one process, under the eyes of the witness.
 
 func (h *hub) unicast(s *seat, dev lorawan.EUI64, f network.Frame, flush bool) (err error) {
-	h.send(s, func() {
+	h.send(s, f.FPort, func() {
 		h.w.unicast(dev, f)
 		err = h.net.SendUnicast(context.Background(), dev, f, flush)
 	})
@@ -254,7 +260,7 @@ func (h *hub) unicast(s *seat, dev lorawan.EUI64, f network.Frame, flush bool) (
 }
 
 func (h *hub) multicast(s *seat, group lorawan.EUI64, f network.Frame) (fcnt uint32, known bool, err error) {
-	h.send(s, func() {
+	h.send(s, f.FPort, func() {
 		fcnt, known, err = h.net.SendMulticast(context.Background(), group, f)
 		if err == nil {
 			h.w.multicast(s.name, group, f, fcnt)

@@ -25,6 +25,9 @@ type process struct {
 	seat   *seat
 	orders *rpc.Client
 	ended  chan struct{}
+	harmed bool // it is dying, or was stopped and has not shown what it does then
+
+	fenced, lost int // from its log, when it has ended
 }
 
 // run is one campaign, those who run it, and what happens to them.
@@ -38,21 +41,16 @@ type run struct {
 
 	listener net.Listener
 	wg       sync.WaitGroup
+	stopped  sync.WaitGroup // processes that will be let go on
 
 	mu        sync.Mutex
-	processes []*process
-	logs      []*bytes.Buffer
+	processes []*process // that live
+	all       []*process
 	names     int
+	stopping  bool // an order to stop was given
 	over      bool
+	harms     []harm
 	did       tally
-}
-
-// tally is what happened, for those who wonder if anything did.
-type tally struct{ kills, terms, stops, again, fenced, takenOver int }
-
-func (t *tally) add(o tally) {
-	t.kills, t.terms, t.stops = t.kills+o.kills, t.terms+o.terms, t.stops+o.stops
-	t.again, t.fenced, t.takenOver = t.again+o.again, t.fenced+o.fenced, t.takenOver+o.takenOver
 }
 
 // hang is when a run is given up. One takes seconds, on a busy machine too.
@@ -137,7 +135,7 @@ func (r *run) begin() error {
 	if err := p.cmd.Start(); err != nil {
 		return err
 	}
-	r.processes, r.logs = append(r.processes, p), append(r.logs, p.log)
+	r.processes, r.all = append(r.processes, p), append(r.all, p)
 	r.wg.Go(func() {
 		_ = p.cmd.Wait() // how it ended is in its log
 		close(p.ended)
@@ -210,78 +208,6 @@ func (r *run) ready() (n int) {
 	return n
 }
 
-// decide makes the fates of the run. Whoever sends has the campaign, so they meet its owner.
-func (r *run) decide(kills, stops int) {
-	for range kills {
-		at, when, term := 1+r.r.IntN(40), r.r.IntN(3), r.r.IntN(5) == 0
-		delay := time.Duration(r.r.IntN(10)) * time.Millisecond
-		r.hub.fates = append(r.hub.fates, fate{at, func(s *seat, before bool) {
-			switch {
-			case before && when == 0, !before && when == 1:
-				r.kill(s, term)
-			case !before && when == 2: // somewhere in the database, perhaps
-				r.wg.Go(func() { time.Sleep(delay); r.kill(s, term) })
-			}
-		}})
-	}
-	for range stops {
-		at, when := 1+r.r.IntN(40), r.r.IntN(3)
-		delay := time.Duration(r.r.IntN(10)) * time.Millisecond
-		length := time.Duration(float64(r.replicas.TTL) * (0.5 + 2*r.r.Float64()))
-		r.hub.fates = append(r.hub.fates, fate{at, func(s *seat, before bool) {
-			switch {
-			case before && when == 0, !before && when == 1:
-				r.stop(s, length)
-			case !before && when == 2:
-				r.wg.Go(func() { time.Sleep(delay); r.stop(s, length) })
-			}
-		}})
-	}
-}
-
-// kill ends a process, in good order or not.
-func (r *run) kill(s *seat, term bool) {
-	p := r.of(s)
-	if p == nil {
-		return
-	}
-	r.mu.Lock()
-	signal := syscall.SIGKILL
-	if term {
-		signal = syscall.SIGTERM
-		r.did.terms++
-	} else {
-		r.did.kills++
-	}
-	r.mu.Unlock()
-	if err := p.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		r.hub.w.complain("%v", err)
-	}
-	if !term {
-		r.hub.leave(s)
-	}
-}
-
-// stop stops a process for a while.
-func (r *run) stop(s *seat, length time.Duration) {
-	p := r.of(s)
-	if p == nil {
-		return
-	}
-	r.mu.Lock()
-	r.did.stops++
-	r.mu.Unlock()
-	r.hub.stop(s, true)
-	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		r.hub.w.complain("%v", err)
-	}
-	r.wg.Go(func() {
-		time.Sleep(length)
-		r.hub.stop(s, false)
-		_ = p.cmd.Process.Signal(syscall.SIGCONT)
-	})
-}
-
 // play runs the campaign to its end.
 func (r *run) play(dir string) (err error) {
 	if err := r.listen(dir); err != nil {
@@ -305,7 +231,15 @@ func (r *run) play(dir string) (err error) {
 		if !all || to == nil {
 			continue
 		}
-		if len(orders) > 0 && time.Now().After(next) {
+		// What must happen to a process must happen before the campaign is stopped.
+		held := len(orders) > 0 && orders[0] == "stop" && r.hub.ahead()
+		if len(orders) > 0 && !held && time.Now().After(next) {
+			if orders[0] == "stop" { // and something more when it is
+				r.mu.Lock()
+				r.stopping = true
+				r.mu.Unlock()
+				r.hub.add(r.deed(afterFrames(r.hub.sent()+1+r.luck(4)), false, syscall.SIGKILL))
+			}
 			// An order whose answer got lost is given again; given twice it does no harm.
 			if call := to.Go("OrderService.Give", Order{orders[0], campaignID}, &Nothing{}, make(chan *rpc.Call, 1)); answered(call) == nil {
 				orders, next = orders[1:], time.Now().Add(r.pause())
@@ -313,7 +247,7 @@ func (r *run) play(dir string) (err error) {
 			continue
 		}
 		var over bool
-		if call := to.Go("OrderService.Over", campaignID, &over, make(chan *rpc.Call, 1)); answered(call) == nil && over && len(orders) == 0 {
+		if call := to.Go("OrderService.Over", campaignID, &over, make(chan *rpc.Call, 1)); answered(call) == nil && over && (len(orders) == 0 || held) {
 			return nil
 		}
 	}
@@ -341,12 +275,12 @@ func answered(call *rpc.Call) error {
 
 // finish ends all processes, in good order.
 func (r *run) finish() error {
+	r.stopped.Wait()
 	r.mu.Lock()
 	r.over = true
 	processes := append([]*process(nil), r.processes...)
 	r.mu.Unlock()
 	for _, p := range processes {
-		_ = p.cmd.Process.Signal(syscall.SIGCONT)
 		_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	}
 	for _, p := range processes {
@@ -361,15 +295,18 @@ func (r *run) finish() error {
 	err := r.listener.Close()
 	r.hub.close()
 	r.wg.Wait()
-	for _, log := range r.logs {
-		for lines := bufio.NewScanner(bytes.NewReader(log.Bytes())); lines.Scan(); {
+	for _, p := range r.all {
+		for lines := bufio.NewScanner(bytes.NewReader(p.log.Bytes())); lines.Scan(); {
 			switch line := lines.Bytes(); {
-			case bytes.Contains(line, []byte("run by another server now")), bytes.Contains(line, []byte("lease has ended")):
-				r.did.fenced++
+			case bytes.Contains(line, []byte("run by another server now")):
+				p.fenced++
+			case bytes.Contains(line, []byte("lease has ended")):
+				p.lost++
 			case bytes.Contains(line, []byte("campaign goes on")):
 				r.did.takenOver++
 			}
 		}
+		r.did.fenced, r.did.lost = r.did.fenced+p.fenced, r.did.lost+p.lost
 	}
 	r.did.again = r.hub.w.again
 	return err
@@ -378,8 +315,8 @@ func (r *run) finish() error {
 // said returns what the processes have written.
 func (r *run) said() string {
 	var b bytes.Buffer
-	for _, log := range r.logs {
-		b.Write(log.Bytes())
+	for _, p := range r.all {
+		b.Write(p.log.Bytes())
 	}
 	return b.String()
 }

@@ -26,6 +26,7 @@ type witness struct {
 	fragment map[fragmentKey][]byte
 	high     map[fragmentKey]uint16 // of N = 0: the highest number
 	cnt      map[fragmentKey]uint16 // SessionCnt, of N = 0
+	nbFrag   map[uint8]uint16       // by FragIndex; there is one group
 }
 
 type fragmentKey struct {
@@ -35,7 +36,7 @@ type fragmentKey struct {
 }
 
 func newWitness() *witness {
-	return &witness{v1: map[lorawan.EUI64]bool{}, frames: map[string][]byte{}, nextFCnt: map[lorawan.EUI64]uint32{}, fragment: map[fragmentKey][]byte{}, high: map[fragmentKey]uint16{}, cnt: map[fragmentKey]uint16{}}
+	return &witness{v1: map[lorawan.EUI64]bool{}, frames: map[string][]byte{}, nextFCnt: map[lorawan.EUI64]uint32{}, fragment: map[fragmentKey][]byte{}, high: map[fragmentKey]uint16{}, cnt: map[fragmentKey]uint16{}, nbFrag: map[uint8]uint16{}}
 }
 
 func (w *witness) complain(format string, args ...any) {
@@ -61,13 +62,21 @@ func (w *witness) seen(to lorawan.EUI64, f network.Frame) bool {
 func (w *witness) unicast(dev lorawan.EUI64, f network.Frame) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.seen(dev, f) || w.v1[dev] || f.FPort != lorawan.Fragmentation.DefaultFPort() {
+	if w.seen(dev, f) || f.FPort != lorawan.Fragmentation.DefaultFPort() {
 		return
 	}
-	commands, _ := fragmentation.ParseDownlink(lorawan.V2, f.Payload)
+	version := lorawan.V2
+	if w.v1[dev] {
+		version = lorawan.V1
+	}
+	commands, _ := fragmentation.ParseDownlink(version, f.Payload)
 	for _, cmd := range commands {
 		req, ok := cmd.(fragmentation.FragSessionSetupReq)
 		if !ok {
+			continue
+		}
+		w.nbFrag[req.FragIndex] = req.NbFrag
+		if w.v1[dev] {
 			continue
 		}
 		key := fragmentKey{eui: dev, fragIndex: req.FragIndex}
@@ -105,4 +114,26 @@ func (w *witness) dataFragment(by string, group lorawan.EUI64, f network.Frame, 
 		w.wrong = append(w.wrong, fmt.Sprintf("fragment %d of %s slot %d follows %d, in frame %s by %s", frag.N, group, frag.FragIndex, w.high[key], f.ID, by))
 	}
 	w.high[key] = max(w.high[key], frag.N)
+}
+
+// block returns which part of the uncoded fragments of a session has been sent: the largest of all sessions.
+func (w *witness) block() (part float64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for key, n := range w.high {
+		part = max(part, min(1, float64(n)/float64(w.nbFrag[key.fragIndex])))
+	}
+	return part
+}
+
+// inBlock tells if some uncoded fragments of a session have been sent, and some have not.
+func (w *witness) inBlock() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for key, n := range w.high {
+		if 0 < n && n < w.nbFrag[key.fragIndex] {
+			return true
+		}
+	}
+	return false
 }

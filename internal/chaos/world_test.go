@@ -109,6 +109,19 @@ func (w *world) behaves() bool {
 	return !slices.ContainsFunc(w.fleet.Devices, func(spec sim.DeviceSpec) bool { return !behaves(spec) })
 }
 
+// able returns how many devices will take part in a fragment session, as far as one can tell; 0 if the campaign may end before one.
+func (w *world) able() (n int) {
+	for _, spec := range w.fleet.Devices {
+		if b := spec.Behaviour; !b.Silent && !b.RefusesSetup && !b.IgnoresTime && spec.ClockOffset == 0 {
+			n++
+		}
+	}
+	if 100*n < int(w.threshold)*len(w.fleet.Devices) {
+		return 0
+	}
+	return n
+}
+
 // populate registers the fleet and the campaign as an operator would.
 func (w *world) populate(ctx context.Context, s store.Store) error {
 	var euis []lorawan.EUI64
