@@ -49,3 +49,15 @@ func CheckDerived(c *Campaign) error {
 	}
 	return nil
 }
+
+// Shortfall is what a device has told of its block.
+type Shortfall = shortfall
+
+// NewShortfall returns that of a device that lost a share of the first round and lacks some rows.
+func NewShortfall(loss float64, missing int) Shortfall { return shortfall{loss, missing} }
+
+// FewLeft is fewLeft.
+const FewLeft = fewLeft
+
+// Need is need.
+var Need = need

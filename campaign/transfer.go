@@ -3,7 +3,6 @@ package campaign
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/starling-fuota/starling/fec"
@@ -438,26 +437,20 @@ func (c *Campaign) someoneListens(g int) bool {
 //
 // Fixed redundancy has none, unless more was ordered. The carousel starts again at fragment 1, which only helps
 // decoders that take any order. Adaptive redundancy sends new coded fragments for the device
-// that needs most, see need.
+// that needs most (need.go).
 func (c *Campaign) extendLane(g int, ls *LaneState, l int) bool {
 	lane, p := &c.spec.Lanes[l], &c.spec.Policy
-	dear := ls.Round+2 == int(p.MaxRounds)+c.groups[g].MoreRounds || c.status[g].incomplete <= p.StatusByMulticastAbove ||
+	dear := ls.Round+2 == int(p.MaxRounds)+c.groups[g].MoreRounds || c.status[g].incomplete <= max(p.StatusByMulticastAbove, fewLeft) ||
 		!c.sessionHolds(g, 2*c.spec.Groups[g].FrameInterval) // asked one by one, or for another session
-	worst := 0.0
-	for _, i := range c.members[l] {
-		d := &c.devices[i]
-		if d.Outcome == Active && d.Stage == StageStatus && d.Phase == PhaseIncomplete {
-			worst = max(worst, need(float64(d.Missing), min(d.Loss, 0.9), dear))
-		}
-	}
-	if worst == 0 || !c.mayExtend(g, ls, l) {
+	more := need(c.shortfalls(l), int(lane.NbFrag), dear)
+	if more == 0 || !c.mayExtend(g, ls, l) {
 		return false
 	}
 	switch lane.Redundancy {
 	case fleet.Carousel:
 		ls.Next, ls.Last = 1, int(lane.NbFrag)
 	case fleet.AdaptiveRedundancy:
-		ls.Next, ls.Last = ls.High+1, min(ls.High+int(math.Ceil(worst)), lane.ceiling(ls))
+		ls.Next, ls.Last = ls.High+1, min(ls.High+more, lane.ceiling(ls))
 	default:
 		ls.Next, ls.Last = ls.High+1, lane.ceiling(ls)
 	}
@@ -477,17 +470,19 @@ func (l *Lane) ceiling(ls *LaneState) int {
 	return min(int(l.NbFrag)+int(max(l.Coded, l.MaxCoded))+ls.More, fec.MaxFragments)
 }
 
-// need is how many fragments to send to a device that lacks so many rows and loses that share
-// of all frames. Two rows beyond the losses are what the parity code wants on average
-// (TS004-2.0.0, appendix): (missing+2)/(1-loss).
-//
-// A fragment too many costs every gateway its air time. One too few is asked for in the next
-// round: unless that is dear, one standard deviation less is sent.
-func need(missing, loss float64, dear bool) float64 {
-	if dear {
-		return (missing + 2) / (1 - loss)
+// shortfalls returns what the devices of lane l have told of their block.
+func (c *Campaign) shortfalls(l int) []shortfall {
+	var told []shortfall
+	for _, i := range c.members[l] {
+		d := &c.devices[i]
+		switch {
+		case d.Outcome == Active && d.Stage == StageStatus && d.Phase == PhaseIncomplete:
+			told = append(told, shortfall{d.Loss, int(d.Missing)})
+		case d.Complete:
+			told = append(told, shortfall{d.Loss, 0})
+		}
 	}
-	return max((missing+1-math.Sqrt(missing*loss))/(1-loss), 1)
+	return told
 }
 
 // answerSpread is the time over which the devices of a lane spread their answers.
