@@ -15,6 +15,8 @@ func (x *Index) Find(target []byte, p Params) []Cover {
 		return nil
 	}
 	f := newFinder(x, target, p.costs())
+	f.follow(0)
+	f.follow(len(x.old) - len(target))
 	for i := -lead; i < len(target); i++ {
 		if at := i + lead; at+seedLength <= len(target) {
 			f.seed(at)
@@ -106,6 +108,16 @@ func newFinder(x *Index, target []byte, c *costs) *finder {
 	}
 }
 
+// follow keeps an alignment to the end without a seed. Images begin with a table of addresses that may
+// all have moved, and end alike: there is not always a place with seedLength equal bytes.
+func (f *finder) follow(diagonal int) {
+	if f.laneOf[diagonal+len(f.new)] > 0 {
+		return
+	}
+	f.lanes = append(f.lanes, lane{diagonal: diagonal, cost: math.MaxInt / 2, previous: -1, lastSeed: len(f.new)})
+	f.laneOf[diagonal+len(f.new)] = uint8(len(f.lanes))
+}
+
 // seed looks for alignments on which new[at:] matches and makes lanes of them.
 func (f *finder) seed(at int) {
 	if f.longUntil-at >= longRun {
@@ -155,7 +167,7 @@ func (f *finder) prolong(l *lane, at int) {
 		l.matched = at + equalBytes(f.old[pos:], f.new[at:])
 	}
 	if l.matched-at >= seedLength {
-		l.lastSeed = l.matched
+		l.lastSeed = max(l.lastSeed, l.matched)
 		f.longUntil = max(f.longUntil, l.matched)
 	}
 }
@@ -241,6 +253,9 @@ func (f *finder) step(i int) {
 		if d := b - f.old[o]; d == 0 {
 			l.cost += f.equal
 			l.unequal = false
+		} else if f.repeat < f.further[d] && l.cost < before+f.change && f.repeats(i, o) {
+			l.cost += f.repeat
+			l.unequal = false
 		} else if l.unequal {
 			l.cost += f.further[d]
 		} else {
@@ -264,6 +279,27 @@ func (f *finder) step(i int) {
 		}
 	}
 }
+
+// repeats reports whether the last bytes of an alignment, up to old[o] and new[i], differ as those a few
+// bytes before did: in a table of addresses that moved, the differences are the same in each entry.
+func (f *finder) repeats(i, o int) bool {
+	for period := 4; period <= 16; period += 4 {
+		if i < period+repeated || o < period+repeated {
+			return false
+		}
+		k := 0
+		for k < repeated && f.new[i-k]-f.old[o-k] == f.new[i-k-period]-f.old[o-k-period] {
+			k++
+		}
+		if k == repeated {
+			return true
+		}
+	}
+	return false
+}
+
+// repeated is how many differences must be the same.
+const repeated = 6
 
 // farther is the cost of a distance in the old image: seven bits of it fit each byte
 // after the five of the first (delta.md, section 2.2).

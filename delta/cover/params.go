@@ -20,6 +20,11 @@ type Params struct {
 	// Literal is the cost of a byte outside of covers. Default 68 (8.5 bits).
 	Literal int
 
+	// Repeat is the cost of a byte that differs as in a period of 4, 8, 12 or 16 bytes
+	// before: the entries of a table of addresses that moved. Compressors with a window
+	// copy them; for others Mismatch or more turns it off. Default 8 (1 bit).
+	Repeat int
+
 	// Difference, if not nil, holds for each difference (new - old, modulo 256) what is
 	// added to FirstMismatch or Mismatch; entry 0 is not used. Negative entries are
 	// differences that the compressor has seen often.
@@ -45,6 +50,7 @@ const (
 	defaultFirstMismatch = 96
 	defaultMismatch      = 64
 	defaultLiteral       = 68
+	defaultRepeat        = 8
 	defaultMinLength     = 6
 )
 
@@ -56,6 +62,7 @@ type costs struct {
 	further [256]int // by difference
 	literal [256]int // by byte
 	minimum int
+	repeat  int
 	floor   func(int) int
 }
 
@@ -63,6 +70,7 @@ func (p Params) costs() *costs {
 	c := &costs{
 		change:  choose(p.Switch, defaultSwitch),
 		equal:   choose(p.Equal, 0),
+		repeat:  choose(p.Repeat, defaultRepeat),
 		minimum: max(4, choose(p.MinLength, defaultMinLength)),
 		floor:   p.Floor,
 	}
