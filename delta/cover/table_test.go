@@ -31,9 +31,9 @@ func TestATableOfMovedAddressesIsOneCover(t *testing.T) {
 // Inside of an image, entries that happen to have the value of their neighbours' do not lure the search away.
 func TestEqualEntriesOfATableAreNotWorthAnAlignment(t *testing.T) {
 	var before, after []byte
-	for i := range 200 { // the addresses of parts of 40 bytes, all of which moved by 40
-		before = binary.LittleEndian.AppendUint32(before, uint32(0x0800_0000+40*i))
-		after = binary.LittleEndian.AppendUint32(after, uint32(0x0800_0000+40*i+40))
+	for i := range 60 { // the addresses of parts of 4 bytes, all of which moved by 4
+		before = binary.LittleEndian.AppendUint32(before, uint32(0x0800_0000+4*i))
+		after = binary.LittleEndian.AppendUint32(after, uint32(0x0800_0000+4*i+4))
 	}
 	code := random(1, 4000, 256)
 	old := slices.Concat(code, before, code[:1000])
