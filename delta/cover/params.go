@@ -22,7 +22,7 @@ type Params struct {
 
 	// Repeat is the cost of a byte that differs as in a period of 4, 8, 12 or 16 bytes
 	// before: the entries of a table of addresses that moved. Compressors with a window
-	// copy them; for others Mismatch or more turns it off. Default 8 (1 bit).
+	// copy them; for others Mismatch or more turns it off. Default 2 (a quarter of a bit).
 	Repeat int
 
 	// Difference, if not nil, holds for each difference (new - old, modulo 256) what is
@@ -50,7 +50,7 @@ const (
 	defaultFirstMismatch = 96
 	defaultMismatch      = 64
 	defaultLiteral       = 68
-	defaultRepeat        = 8
+	defaultRepeat        = 2
 	defaultMinLength     = 6
 )
 
