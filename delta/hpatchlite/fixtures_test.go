@@ -12,11 +12,14 @@ import (
 	"github.com/starling-fuota/starling/delta/hpatchlite"
 )
 
-// reference reads a patch that the reference encoder made for a pair.
+// reference reads a patch that the reference encoder made for a pair, nil if there is none.
 func reference(t testing.TB, pair, file string) []byte {
 	t.Helper()
 	dir := fixtureDir(t, pair)
 	patch, err := os.ReadFile(filepath.Join(dir, file))
+	if errors.Is(err, os.ErrNotExist) && pair != pairs[0] {
+		return nil // some kinds were made for the first pair only
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,6 +43,9 @@ func TestPatchesOfTheReferenceEncoderDecode(t *testing.T) {
 		old, target := fixture(t, name)
 		for _, ref := range referencePatches {
 			patch := reference(t, name, ref.file)
+			if patch == nil {
+				continue
+			}
 			info, err := hpatchlite.Inspect(patch)
 			if err != nil || info.NewSize != len(target) || info.Compression != ref.options.Compression || info.InPlace != ref.options.InPlace || info.Window > ref.options.Window || info.Extra > ref.options.Extra {
 				t.Errorf("%s %s: %+v, %v", name, ref.file, info, err)

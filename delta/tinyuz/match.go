@@ -21,6 +21,8 @@ type matcher struct {
 	left  []int32        // by position modulo the window: smaller suffixes
 	right []int32
 
+	runs runs
+
 	// By distance: data[from:to] is the same as what is distance bytes before it, and
 	// data[to] is not. It makes the question for the length at a distance cheap.
 	from, to []int32
@@ -54,6 +56,9 @@ func (m *matcher) insert(at int, found []match) []match {
 	d := m.data
 	if at+minMatch > len(d) {
 		return found
+	}
+	if m.runs.at(m, at) {
+		return m.runs.matches(m, at, found)
 	}
 	key := binary.LittleEndian.Uint16(d[at:])
 	ring := len(m.left)
