@@ -1,0 +1,162 @@
+package relocated_test
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+
+	"github.com/starling-fuota/starling/delta/cover"
+	"github.com/starling-fuota/starling/delta/relocated"
+)
+
+// wrongBytes returns how many bytes of target are not what covers of view say.
+func wrongBytes(view, target []byte, covers []cover.Cover) int {
+	n := len(target)
+	for _, c := range covers {
+		for i := range c.Length {
+			if view[c.Old+i] == target[c.New+i] {
+				n--
+			}
+		}
+	}
+	return n
+}
+
+// roughly is a size that needs no encoder.
+func roughly(target []byte) func([]byte, []cover.Cover) (int, error) {
+	return func(view []byte, covers []cover.Cover) (int, error) {
+		return 6*len(covers) + 2*wrongBytes(view, target, covers), nil
+	}
+}
+
+func TestOneInsertionIsOneSegment(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	f := newFirmware(r, 200)
+	old := f.link()
+	f.insert(r, 90, 3, 6) // 12 bytes
+	target := f.link()
+	covers := cover.Find(old, target, cover.Params{})
+	m, err := relocated.Derive(old, target, covers, f.base, 24)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.F) != 1 || m.F[0].Delta != 12 || len(m.R) != 0 {
+		t.Errorf("%+v, want one segment of 12", m)
+	}
+	view, err := relocated.Apply(old, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after := wrongBytes(old, target, covers), wrongBytes(view, target, cover.Find(view, target, cover.Params{}))
+	if before < 300 || after > 12 {
+		t.Errorf("%d bytes wrong, with the map %d; 12 are new", before, after)
+	}
+}
+
+func TestVariablesThatMoveAreASegmentOfRAM(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	f := newFirmware(r, 200)
+	old := f.link()
+	f.variables[50] += 8
+	target := f.link()
+	m, err := relocated.Derive(old, target, cover.Find(old, target, cover.Params{}), f.base, 24)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.F) != 0 || len(m.R) != 1 || m.R[0].Delta != 8 || m.RAMBase != f.ram {
+		t.Errorf("%+v, want one segment of 8 in RAM", m)
+	}
+	view, err := relocated.Apply(old, m)
+	if err != nil || !bytes.Equal(view, target) {
+		t.Errorf("the view is not the target (%v)", err)
+	}
+}
+
+func TestNothingMovedIsNoMap(t *testing.T) {
+	old := newFirmware(rand.New(rand.NewPCG(1, 1)), 50).link()
+	target := bytes.Clone(old)
+	target[100]++
+	c, err := relocated.Choose(old, target, relocated.Options{Flash: 0x08004000, Size: roughly(target)})
+	if err != nil || !c.Map.IsZero() || !bytes.Equal(c.View, old) {
+		t.Errorf("%+v, %v", c.Map, err)
+	}
+}
+
+func TestChooseIsNeverWorseThanNoMapAndIsDeterministic(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 12))
+	for range 20 {
+		f := newFirmware(r, 20+r.IntN(60))
+		old := f.link()
+		for range r.IntN(6) {
+			f.insert(r, r.IntN(len(f.functions)), r.IntN(8), 1+r.IntN(20))
+			f.variables[r.IntN(len(f.variables))] += 4 * r.Uint32N(3)
+		}
+		target := f.link()
+		o := relocated.Options{Flash: f.base, Size: roughly(target), Rounds: 1 + r.IntN(5)}
+		if r.IntN(3) == 0 {
+			o.Flash = 4 * r.Uint32N(1<<20) // a wrong guess costs bytes, nothing else
+		}
+		c, err := relocated.Choose(old, target, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		none, err := roughly(target)(old, cover.Find(old, target, cover.Params{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Size > none {
+			t.Errorf("%d bytes with a map, %d without", c.Size, none)
+		}
+		if view, err := relocated.Apply(old, c.Map); err != nil || !bytes.Equal(view, c.View) {
+			t.Errorf("the view is not that of the map (%v)", err)
+		}
+		again, err := relocated.Choose(old, target, o)
+		if err != nil || !reflect.DeepEqual(again, c) {
+			t.Errorf("another result the second time (%v)", err)
+		}
+	}
+}
+
+func TestWhatDoesNotFitIsRefused(t *testing.T) {
+	old := make([]byte, 8)
+	if _, err := relocated.Derive(old, old, []cover.Cover{{Old: 4, Length: 8}}, 0, 24); !errors.Is(err, cover.ErrCovers) {
+		t.Errorf("covers: %v", err)
+	}
+	if _, err := relocated.Derive(old, old, nil, 2, 24); !errors.Is(err, relocated.ErrRange) {
+		t.Errorf("address: %v", err)
+	}
+	full := errors.New("disk full")
+	for calls := range 2 {
+		_, err := relocated.Choose(old, old, relocated.Options{Size: func([]byte, []cover.Cover) (int, error) {
+			if calls--; calls < 0 {
+				return 0, full
+			}
+			return 1, nil
+		}})
+		if !errors.Is(err, full) {
+			t.Errorf("size: %v", err)
+		}
+	}
+}
+
+func TestAnImageSaysWhereItIsLinked(t *testing.T) {
+	f := newFirmware(rand.New(rand.NewPCG(13, 14)), 200)
+	for _, base := range []uint32{0, 0x08000000, 0x08020000, 0x00080000, 0x10000100} {
+		f.base = base
+		if got, ok := relocated.FlashBase(f.link()); !ok || got != base {
+			t.Errorf("%#x, %v, want %#x", got, ok, base)
+		}
+	}
+	noise := make([]byte, 40000)
+	r := rand.New(rand.NewPCG(15, 16))
+	for i := range noise {
+		noise[i] = byte(r.UintN(256))
+	}
+	for _, b := range [][]byte{nil, make([]byte, 3), make([]byte, 10000), noise, bytes.Repeat([]byte("text"), 1000)} {
+		if got, ok := relocated.FlashBase(b); ok {
+			t.Errorf("%d bytes that are no code: %#x", len(b), got)
+		}
+	}
+}

@@ -1,0 +1,44 @@
+package relocated_test
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/starling-fuota/starling/delta/relocated"
+)
+
+// FuzzParse: what is a map has that encoding and no other, and can be applied to anything.
+func FuzzParse(f *testing.F) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 8 {
+		b, err := randomMap(r, 4096).AppendBinary(nil)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b, likeCode(r, 64))
+	}
+	f.Fuzz(func(t *testing.T, b, old []byte) {
+		m, rest, err := relocated.Parse(b)
+		if err != nil {
+			return
+		}
+		again, err := m.AppendBinary(nil)
+		if err != nil || !bytes.Equal(again, b[:len(b)-len(rest)]) {
+			t.Fatalf("%+v: % x, %v", m, again, err)
+		}
+		whole, err := relocated.Apply(old, m)
+		if err != nil || len(whole) != len(old) {
+			t.Fatalf("%d bytes of %d, %v", len(whole), len(old), err)
+		}
+		v, err := relocated.NewView(bytes.NewReader(old), int64(len(old)), m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := len(b) % (len(old) + 1)
+		part := make([]byte, len(old)-at)
+		if n, err := v.ReadAt(part, int64(at)); n != len(part) || err != nil || !bytes.Equal(part, whole[at:]) {
+			t.Fatalf("from %d: % x, want % x, %v", at, part, whole[at:], err)
+		}
+	})
+}
