@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/starling-fuota/starling/lorawan"
+	"github.com/starling-fuota/starling/lorawan/clocksync"
 )
 
 // One command, one device, until it is answered:
@@ -198,6 +199,9 @@ func (c *Campaign) heard(in Heard) {
 	if len(in.Commands) == 0 {
 		c.learnPeriod(i, in.At)
 	}
+	if slices.ContainsFunc(in.Commands, func(cmd lorawan.Command) bool { _, clock := cmd.(clocksync.AppTimeReq); return !clock }) {
+		c.change(i, func(d *Device) { d.Uplinks++ })
+	}
 	settled := false
 	for _, cmd := range in.Commands {
 		if v := c.judge(i, in, cmd); v.kind != ignored {
@@ -358,8 +362,12 @@ func (c *Campaign) becomePassed(i int) {
 	if from := c.devices[i].Stage; c.next(from, i) < len(c.walk(i)) {
 		c.tellDevice(i, "device.passed", "passed %s", from)
 	}
-	if c.devices[i].Stage == StageMcSession {
-		c.change(i, func(d *Device) { d.InSession = c.group(i).Reopened + 1 })
+	if c.devices[i].Stage == StageMcSession && !c.inSession(i) {
+		grp := c.group(i)
+		c.change(i, func(d *Device) {
+			d.InSession = grp.Reopened + 1
+			d.Listened += grp.SessionEnd.Sub(grp.SessionTime)
+		})
 	}
 	c.moveOn(i)
 }
@@ -424,6 +432,9 @@ func (c *Campaign) becomeVerified(i int, text string) {
 		c.out.FlushDevices = append(c.out.FlushDevices, c.spec.Devices[i].DevEUI)
 	}
 	c.tellDevice(i, "device.verified", "%s", text)
+	if d := &c.devices[i]; d.Stage == c.stages[len(c.stages)-1] {
+		c.notePassed(i) // evidence ends the last stage, and may come in any
+	}
 	c.noteProof(i)
 	c.change(i, func(d *Device) {
 		d.Outcome, d.Phase, d.Reason, d.Detail, d.Deadline, d.Frame = Verified, PhaseWaiting, ReasonNone, text, time.Time{}, ""

@@ -51,10 +51,13 @@ type Report struct {
 	Stages   []StageReport `json:"stages"`
 	Groups   []GroupReport `json:"groups"`
 	Failures []Failure     `json:"failures"` // the most frequent reason first
+	Work     []WorkReport  `json:"work"`     // in the order of groups and profiles
 }
 
 // StageReport is how long devices took for a stage: from when it was open and the device had passed
-// the stage before, until it passed. Quantiles are of the devices that did; of P90, 10 % took longer.
+// the stage before, until it passed. Quantiles are of the devices that did; of P90, 10 % took longer. With phases and
+// catch-up, each device counts with the wave that it took part in, the latest of several: a stage was opened with
+// its first wave, and is closed when the last one is.
 type StageReport struct {
 	Stage  Stage     `json:"stage"`
 	Opened time.Time `json:"opened,omitzero"`
@@ -81,7 +84,8 @@ type GroupReport struct {
 type LaneReport struct {
 	FragIndex uint8 `json:"frag_index"`
 	NbFrag    int   `json:"nb_frag"` // of the block, uncoded
-	Sent      int   `json:"sent"`    // the highest number; of a carousel, over all rounds
+	FragSize  int   `json:"frag_size"`
+	Sent      int   `json:"sent"` // the highest number; of a carousel, over all rounds
 	Coded     int   `json:"coded"`
 	Rounds    int   `json:"rounds"`
 	// WorstMissing is the largest number of fragments that a verified device has told to miss
@@ -117,6 +121,7 @@ func NewReport(spec *Spec, head Header, devices []Device, groups []Group) Report
 	r.countDevices(spec, devices)
 	r.Stages = stageReports(head, devices)
 	r.Groups = groupReports(spec, devices, groups)
+	r.Work = workReports(spec, devices)
 	for _, g := range r.Groups {
 		r.MulticastAirtime += g.Airtime
 	}
@@ -170,27 +175,45 @@ func (r *Report) countDevices(spec *Spec, devices []Device) {
 
 // stageReports returns how long devices took for each stage.
 func stageReports(head Header, devices []Device) []StageReport {
+	waves := stagesByWave(head)
 	out := make([]StageReport, len(head.Stages))
 	for s, st := range head.Stages {
 		out[s] = StageReport{Stage: st.Stage, Opened: st.Opened, Closed: st.Closed}
-		opened := uint32(max(st.Opened.Sub(head.Started), 0) / time.Second)
+		if len(head.Waves) > 0 && len(head.Waves[0].Stages) > 0 {
+			out[s].Opened = head.Waves[0].Stages[s].Opened
+		}
 		var took []float64
 		for i := range devices {
 			passed := devices[i].Passed
 			if s >= len(passed) || passed[s] == 0 {
 				continue
 			}
-			from := opened
+			out[s].Passed++
+			stages, ok := waves[devices[i].Wave]
+			if !ok {
+				continue // stored by a version that did not keep when its wave came so far
+			}
+			from := uint32(max(stages[s].Opened.Sub(head.Started), 0) / time.Second)
 			for _, before := range passed[:s] {
 				from = max(from, before)
 			}
 			took = append(took, float64(passed[s])-float64(min(from, passed[s])))
 		}
 		slices.Sort(took)
-		out[s].Passed = len(took)
 		out[s].P50, out[s].P90, out[s].P99, out[s].Max = quantile(took, 0.5), quantile(took, 0.9), quantile(took, 0.99), quantile(took, 1)
 	}
 	return out
+}
+
+// stagesByWave returns how far the stages are, or were, in the waves that have begun.
+func stagesByWave(head Header) map[int][]StageState {
+	waves := map[int][]StageState{head.Wave: head.Stages}
+	for _, w := range head.Waves {
+		if len(w.Stages) > 0 {
+			waves[w.Wave] = w.Stages
+		}
+	}
+	return waves
 }
 
 // quantile returns the value that a share q of the sorted values does not exceed; of none, 0.
@@ -205,41 +228,77 @@ func quantile(sorted []float64, q float64) float64 {
 func groupReports(spec *Spec, devices []Device, groups []Group) []GroupReport {
 	out := make([]GroupReport, len(groups))
 	lanes := make([]LaneReport, len(spec.Lanes))
+	needed := make([]map[int]int, len(spec.Lanes)) // by wave: each sends the block anew
 	for i := range devices {
-		d, lane := &devices[i], &spec.Lanes[spec.Devices[i].Lane]
-		g, l := &out[lane.Group], &lanes[spec.Devices[i].Lane]
+		d, k := &devices[i], spec.Devices[i].Lane
+		lane, l := &spec.Lanes[k], &lanes[k]
+		g := &out[lane.Group]
 		g.Devices++
 		if d.Outcome != Verified {
 			continue
 		}
 		g.Verified++
+		if needed[k] == nil {
+			needed[k] = map[int]int{}
+		}
+		enough := int(lane.NbFrag)
 		if missing := int(math.Round(d.Loss * float64(lane.NbFrag))); missing > 0 && d.Loss < 1 {
 			l.WorstMissing = max(l.WorstMissing, missing)
-			l.Needed = max(l.Needed, int(lane.NbFrag)+int(math.Ceil(float64(missing)/(1-d.Loss))))
+			enough += int(math.Ceil(float64(missing) / (1 - d.Loss)))
 		}
+		needed[k][d.Wave] = max(needed[k][d.Wave], enough)
 	}
 	next := make([]int, len(groups)) // lane of each group
 	for k := range spec.Lanes {
 		lane := &spec.Lanes[k]
-		ls := groups[lane.Group].Lanes[next[lane.Group]]
+		work := groups[lane.Group].Lanes[next[lane.Group]].done(lane)
 		next[lane.Group]++
 		l := &lanes[k]
-		l.FragIndex, l.NbFrag, l.Sent = lane.FragIndex, int(lane.NbFrag), ls.High
-		l.Coded, l.Needed = max(ls.High-l.NbFrag, 0), max(l.Needed, l.NbFrag)
-		if ls.High > 0 {
-			l.Rounds = ls.Round + 1
+		l.FragIndex, l.NbFrag, l.FragSize = lane.FragIndex, int(lane.NbFrag), int(lane.FragSize)
+		l.Sent, l.Coded, l.Rounds = work.Sent, work.Coded, work.Rounds
+		for _, n := range needed[k] {
+			l.Needed += n
 		}
-		if lane.Redundancy == fleet.Carousel && ls.High > 0 {
-			l.Sent = ls.Round*l.NbFrag + max(ls.Next-1, 0)
-		}
+		l.Needed = max(l.Needed, l.NbFrag)
 		out[lane.Group].Lanes = append(out[lane.Group].Lanes, *l)
 	}
 	for g := range groups {
 		grp := &groups[g]
-		out[g].DevEUI, out[g].Frames, out[g].Airtime = spec.Groups[g].DevEUI, grp.Frames, grp.Airtime.Seconds()
-		if !grp.SessionTime.IsZero() {
-			out[g].Sessions = grp.Reopened + 1
+		out[g].DevEUI, out[g].Frames, out[g].Airtime, out[g].Sessions = spec.Groups[g].DevEUI, grp.Frames, grp.Airtime.Seconds(), grp.sessions()
+	}
+	return out
+}
+
+// WorkReport is what the devices of one profile in one group were made to do: what their energy
+// can be computed from. It is what reached the server, and not what they did.
+type WorkReport struct {
+	Group     GroupSpec     `json:"group"`
+	ProfileID string        `json:"profile_id"`
+	Power     fleet.Power   `json:"power,omitzero"` // as the profile had it when the campaign started
+	Devices   int           `json:"devices"`
+	Asked     int           `json:"asked"`    // commands that were sent to them one by one
+	Uplinks   int           `json:"uplinks"`  // of theirs, with answers and other commands
+	Listened  time.Duration `json:"listened"` // sum of the lengths of the sessions that they knew of
+}
+
+// workReports sums up what devices were made to do.
+func workReports(spec *Spec, devices []Device) []WorkReport {
+	type kind struct{ group, traits int }
+	at := map[kind]*WorkReport{}
+	for i := range devices {
+		m, d := &spec.Devices[i], &devices[i]
+		k := kind{spec.Lanes[m.Lane].Group, m.Traits}
+		w := at[k]
+		if w == nil {
+			t := &spec.Traits[k.traits]
+			w = &WorkReport{Group: spec.Groups[k.group], ProfileID: t.ProfileID, Power: t.Power}
+			at[k] = w
 		}
+		w.Devices, w.Asked, w.Uplinks, w.Listened = w.Devices+1, w.Asked+d.Asked, w.Uplinks+d.Uplinks, w.Listened+d.Listened
+	}
+	out := make([]WorkReport, 0, len(at))
+	for _, k := range slices.SortedFunc(maps.Keys(at), func(a, b kind) int { return cmp.Or(cmp.Compare(a.group, b.group), cmp.Compare(a.traits, b.traits)) }) {
+		out = append(out, *at[k])
 	}
 	return out
 }

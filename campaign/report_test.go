@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,7 +75,7 @@ func TestReportSumsUpWhatIsStored(t *testing.T) {
 	if s := r.Stages[1]; s.Passed != 2 || s.P50 != 20 || s.P90 != 30 || s.P99 != 30 || s.Max != 30 {
 		t.Errorf("second stage %+v", s)
 	}
-	lane := campaign.LaneReport{NbFrag: 20, Sent: 28, Coded: 8, Rounds: 2, WorstMissing: 4, Needed: 25}
+	lane := campaign.LaneReport{NbFrag: 20, FragSize: 10, Sent: 28, Coded: 8, Rounds: 2, WorstMissing: 4, Needed: 25}
 	if len(r.Groups) != 1 || r.Groups[0].Devices != 5 || r.Groups[0].Verified != 2 || r.Groups[0].Sessions != 1 || r.Groups[0].Frames != 28 ||
 		!reflect.DeepEqual(r.Groups[0].Lanes, []campaign.LaneReport{lane}) {
 		t.Errorf("groups %+v", r.Groups)
@@ -91,6 +92,91 @@ func TestReportSumsUpWhatIsStored(t *testing.T) {
 	}
 	if e := evidence[4]; e.Outcome != "excluded" || e.CleanUp != "confirmed" || e.Stage != campaign.StageFragSetup {
 		t.Errorf("dev5: %+v", e)
+	}
+}
+
+// Each device counts with the wave that it took part in, and nothing of an earlier wave is lost.
+func TestReportOfPhasesCoversAllOfThem(t *testing.T) {
+	const options = "devices=3 phase=canary,devices:1,soak:1h threshold=30"
+	p := story(t, options, "uplink dev1", "reach interval")
+	first, _ := p.outcome()
+	for _, line := range []string{"advance 61m", "uplink dev2", "uplink dev3", "reach DataFragment", "reach end"} {
+		if err := p.do(line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, _ := p.outcome()
+	if r.Status != fleet.Succeeded || r.Verified != 3 {
+		t.Fatalf("%+v", r)
+	}
+	for k, s := range r.Stages {
+		before := first.Stages[k]
+		if before.Passed != 1 || s.Passed != 3 || !s.Opened.Equal(before.Opened) || !s.Closed.After(before.Closed) {
+			t.Errorf("%s: %+v, after the canary %+v", s.Stage, s, before)
+		}
+		// Without the wave's own opening a device of the second phase would have waited for all of the first.
+		if s.Max > time.Hour.Seconds() || s.Max < before.Max {
+			t.Errorf("%s took up to %g s, the canary %g s", s.Stage, s.Max, before.Max)
+		}
+	}
+	g, was := r.Groups[0], first.Groups[0]
+	lane := campaign.LaneReport{NbFrag: 20, FragSize: 10, Sent: 40, Rounds: 2, Needed: 40}
+	if was.Sessions != 1 || g.Sessions != 2 || g.Frames <= 40 || g.Airtime < 1.9*was.Airtime || !reflect.DeepEqual(g.Lanes, []campaign.LaneReport{lane}) {
+		t.Errorf("group %+v, after the canary %+v", g, was)
+	}
+	if all := r.UnicastAirtime + r.MulticastAirtime; r.MulticastAirtime != g.Airtime || all <= g.Airtime {
+		t.Errorf("air time %g unicast, %g multicast", r.UnicastAirtime, r.MulticastAirtime)
+	}
+	session := 512 * time.Second
+	work := campaign.WorkReport{Group: p.c.Spec().Groups[0], Devices: 3, Asked: r.UnicastDownlinks, Uplinks: r.UnicastDownlinks - r.Retries + 2, Listened: 3 * session} // two answered a question to all
+	if !reflect.DeepEqual(r.Work, []campaign.WorkReport{work}) {
+		t.Errorf("work %+v, want %+v", r.Work, work)
+	}
+}
+
+// A version that kept no stages of earlier waves cannot say how long its devices took: they count as
+// passed and are in no quantile.
+func TestReportOfWavesWithoutStages(t *testing.T) {
+	p := story(t, "devices=2 phase=canary,devices:1", "uplink dev1", "uplink dev2", "reach end")
+	head := p.c.Header()
+	head.Waves = slices.Clone(head.Waves)
+	for i := range head.Waves {
+		head.Waves[i].Wave, head.Waves[i].Stages = 0, nil
+	}
+	devices := []campaign.Device{p.c.Device(0), p.c.Device(1)}
+	r := campaign.NewReport(p.c.Spec(), head, devices, []campaign.Group{p.c.Group(0)})
+	for _, s := range r.Stages {
+		if s.Passed != 2 || s.Max > time.Hour.Seconds() {
+			t.Errorf("%+v", s)
+		}
+	}
+}
+
+func TestReportTellsDevicesOfOneKindFromOthers(t *testing.T) {
+	p := story(t, "devices=4 groups=2 v2=2", "uplink dev1", "uplink dev4")
+	r, _ := p.outcome()
+	var got []string
+	for _, w := range r.Work {
+		got = append(got, fmt.Sprintf("%s %d asked %d", friendly(w.Group.DevEUI.String()), w.Devices, w.Asked))
+	}
+	if want := []string{"group1 1 asked 1", "group1 1 asked 0", "group2 1 asked 0", "group2 1 asked 1"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// What a device did for an earlier session, or an earlier wave, is not forgotten.
+func TestReportCountsEverySessionThatWasHeld(t *testing.T) {
+	p := story(t, "devices=2 threshold=50 catch-up=1 wait=5h", "uplink dev1", "uplink dev2", "reach FragSessionStatus", "reach interval without dev2")
+	if r, _ := p.outcome(); r.Work[0].Listened != 2*512*time.Second || r.Groups[0].Sessions != 1 {
+		t.Errorf("%+v", r.Work)
+	}
+	for _, line := range []string{"uplink dev2", "reach end"} {
+		if err := p.do(line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r, _ := p.outcome(); r.Work[0].Listened != 3*512*time.Second || r.Groups[0].Sessions != 2 || r.Verified != 2 {
+		t.Errorf("%+v", r)
 	}
 }
 

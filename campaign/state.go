@@ -113,6 +113,7 @@ type Device struct {
 	Heard    time.Time `json:"heard,omitzero"`     // first uplink since the start
 	Asked    int       `json:"asked,omitempty"`    // commands sent to it in all stages
 	Answered int       `json:"answered,omitempty"` // of them, those that were answered
+	Uplinks  int       `json:"uplinks,omitempty"`  // of it that held an answer, or another command but a question for the time
 	Rides    bool      `json:"rides,omitempty"`    // asked for the session, and its answer did not come: it may listen
 	// What follows is learnt from its application uplinks, while it is waited for.
 	LastUplink  time.Time     `json:"last_uplink,omitzero"`
@@ -120,20 +121,22 @@ type Device struct {
 	Gaps        int           `json:"gaps,omitempty"`
 	ShortestGap time.Duration `json:"shortest_gap,omitempty"`
 
-	Wave       int       `json:"wave,omitempty"`        // in which it takes part
-	SessionCnt uint16    `json:"session_cnt,omitempty"` // TS004 v2, of the latest set-up
-	FirstCnt   uint16    `json:"first_cnt,omitempty"`   // least SessionCnt in this wave, because of an earlier one
-	Replays    int       `json:"replays,omitempty"`     // refusals for SessionCnt
-	InSession  int       `json:"in_session,omitempty"`  // number of the latest session that it confirmed, from 1
-	Complete   bool      `json:"complete,omitempty"`    // the device has the whole block
-	Received   uint16    `json:"received,omitempty"`    // as FragSessionStatusAns told
-	Missing    uint16    `json:"missing,omitempty"`
-	Loss       float64   `json:"loss,omitempty"`        // share of the first round that it lost
-	ClockWrong bool      `json:"clock_wrong,omitempty"` // accepted the session, by a clock that is off
-	Firmware   uint32    `json:"firmware,omitempty"`    // as DevVersionAns told
-	Mismatches int       `json:"mismatches,omitempty"`
-	RebootSet  bool      `json:"reboot_set,omitempty"`
-	RebootAt   time.Time `json:"reboot_at,omitzero"` // when it is expected to reboot
+	Wave       int    `json:"wave,omitempty"`        // in which it takes part
+	SessionCnt uint16 `json:"session_cnt,omitempty"` // TS004 v2, of the latest set-up
+	FirstCnt   uint16 `json:"first_cnt,omitempty"`   // least SessionCnt in this wave, because of an earlier one
+	Replays    int    `json:"replays,omitempty"`     // refusals for SessionCnt
+	InSession  int    `json:"in_session,omitempty"`  // number of the latest session that it confirmed, from 1
+	// Listened is how long the sessions are, of all waves, that it has confirmed or rides.
+	Listened   time.Duration `json:"listened,omitempty"`
+	Complete   bool          `json:"complete,omitempty"` // the device has the whole block
+	Received   uint16        `json:"received,omitempty"` // as FragSessionStatusAns told
+	Missing    uint16        `json:"missing,omitempty"`
+	Loss       float64       `json:"loss,omitempty"`        // share of the first round that it lost
+	ClockWrong bool          `json:"clock_wrong,omitempty"` // accepted the session, by a clock that is off
+	Firmware   uint32        `json:"firmware,omitempty"`    // as DevVersionAns told
+	Mismatches int           `json:"mismatches,omitempty"`
+	RebootSet  bool          `json:"reboot_set,omitempty"`
+	RebootAt   time.Time     `json:"reboot_at,omitzero"` // when it is expected to reboot
 	// SetUp, Session and Block tell what the device holds that a clean-up must remove.
 	SetUp    bool `json:"set_up,omitempty"`
 	Session  bool `json:"session,omitempty"`
@@ -190,8 +193,9 @@ type Group struct {
 	Asked       int           `json:"asked,omitempty"`     // status requests over multicast in this round
 	Silent      int           `json:"silent,omitempty"`    // devices that had not answered when the last of them went out
 	AnswersBy   time.Time     `json:"answers_by,omitzero"` // when the answers to them should be in
-	Frames      int           `json:"frames,omitempty"`    // reported as sent: fragments and status requests
+	Frames      int           `json:"frames,omitempty"`    // reported as sent, in all waves: fragments and status requests
 	Airtime     time.Duration `json:"airtime,omitempty"`   // of them
+	Before      int           `json:"before,omitempty"`    // sessions of the waves that are over
 	// MoreSessions and MoreRounds were ordered beyond what the policy allows.
 	MoreSessions int `json:"more_sessions,omitempty"`
 	MoreRounds   int `json:"more_rounds,omitempty"`
@@ -205,4 +209,33 @@ type LaneState struct {
 	High  int `json:"high"` // highest number ever sent
 	Round int `json:"round,omitempty"`
 	More  int `json:"more,omitempty"` // coded fragments that were ordered beyond the lane's ceiling
+
+	Before LaneWork `json:"before,omitzero"` // in the waves that are over
+}
+
+// LaneWork is what was sent of a lane.
+type LaneWork struct {
+	Sent   int `json:"sent,omitempty"`  // fragments
+	Coded  int `json:"coded,omitempty"` // of them
+	Rounds int `json:"rounds,omitempty"`
+}
+
+// done returns what was sent of a lane in all waves.
+func (s *LaneState) done(l *Lane) LaneWork {
+	if s.High == 0 {
+		return s.Before
+	}
+	w := LaneWork{Sent: s.High, Coded: max(s.High-int(l.NbFrag), 0), Rounds: s.Round + 1}
+	if l.Redundancy == fleet.Carousel {
+		w.Sent = s.Round*int(l.NbFrag) + max(s.Next-1, 0)
+	}
+	return LaneWork{w.Sent + s.Before.Sent, w.Coded + s.Before.Coded, w.Rounds + s.Before.Rounds}
+}
+
+// sessions returns how many sessions a group has held or fixed in all waves.
+func (g *Group) sessions() int {
+	if g.SessionTime.IsZero() {
+		return g.Before
+	}
+	return g.Before + g.Reopened + 1
 }

@@ -15,6 +15,7 @@ import (
 // Traits is what a campaign must know of a kind of device: the parts of its profile
 // and file that steer a conversation.
 type Traits struct {
+	ProfileID       string                `json:"profile_id,omitempty"`
 	Packages        fleet.Packages        `json:"packages"` // versions
 	Ports           fleet.Ports           `json:"ports"`
 	StatusStyle     fleet.StatusStyle     `json:"status_style"`
@@ -22,11 +23,13 @@ type Traits struct {
 	RebootsItself   bool                  `json:"reboots_itself"`
 	UplinkPeriod    time.Duration         `json:"uplink_period"`
 	TimeTolerance   time.Duration         `json:"time_tolerance"`
+	Power           fleet.Power           `json:"power,omitzero"` // as the profile has it; no stage depends on it, only the report
 }
 
 // TraitsOf merges a profile with what the file overrides; the file wins.
 func TraitsOf(p fleet.DeviceProfile, f *fleet.File) Traits {
 	t := Traits{
+		ProfileID: p.ID, Power: p.Power,
 		Packages: p.Packages, Ports: p.Ports, StatusStyle: p.StatusStyle, FirmwareDialect: p.FirmwareDialect,
 		RebootsItself: p.RebootsItself, UplinkPeriod: p.DefaultUplinkPeriod, TimeTolerance: p.TimeTolerance,
 	}

@@ -34,7 +34,7 @@ func (c *Campaign) armGroups() {
 		grp.Deadline = grp.SessionTime.Add(c.spec.Policy.FirstFragmentDelay)
 		for k, l := range c.groupLanes[g] {
 			lane := &c.spec.Lanes[l]
-			ls := LaneState{Next: 1, Last: int(lane.NbFrag) + int(lane.Coded), More: grp.Lanes[k].More}
+			ls := LaneState{Next: 1, Last: int(lane.NbFrag) + int(lane.Coded), More: grp.Lanes[k].More, Before: grp.Lanes[k].Before}
 			if lane.Redundancy == fleet.FixedRedundancy {
 				ls.Last = lane.ceiling(&ls)
 			}

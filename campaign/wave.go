@@ -2,6 +2,7 @@ package campaign
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/starling-fuota/starling/fleet"
@@ -20,11 +21,13 @@ import (
 
 // WaveState is a wave that is over, for people.
 type WaveState struct {
-	Name     string    `json:"name,omitempty"`
-	Started  time.Time `json:"started"`
-	Ended    time.Time `json:"ended"`
-	Devices  int       `json:"devices"`
-	Verified int       `json:"verified"` // when it ended
+	Name     string       `json:"name,omitempty"`
+	Wave     int          `json:"wave,omitempty"` // as in Device.Wave
+	Started  time.Time    `json:"started"`
+	Ended    time.Time    `json:"ended"`
+	Devices  int          `json:"devices"`
+	Verified int          `json:"verified"`         // when it ended
+	Stages   []StageState `json:"stages,omitempty"` // as they were then; none: stored by a version that did not keep them
 }
 
 // Interval is the time between two waves. The zero value is: a wave is under way.
@@ -95,7 +98,7 @@ func (c *Campaign) fallShort(detail string) {
 // waveOver goes on after the last stage of a wave: with the next phase, with those who failed, or
 // with the end of the campaign.
 func (c *Campaign) waveOver() {
-	over := WaveState{Name: c.waveName(), Started: c.head.Started, Ended: c.now}
+	over := WaveState{Name: c.waveName(), Wave: c.head.Wave, Started: c.head.Started, Ended: c.now, Stages: slices.Clone(c.head.Stages)}
 	if n := len(c.head.Waves); n > 0 {
 		over.Started = c.head.WaveStarted
 	}
@@ -139,9 +142,13 @@ func (c *Campaign) endWave(over WaveState) {
 			c.head.FragmentsPlan += c.groups[g].Lanes[k].Last
 		}
 		old := &c.groups[g]
-		fresh := Group{NextFCnt: old.NextFCnt, MoreSessions: old.MoreSessions, MoreRounds: old.MoreRounds, Lanes: make([]LaneState, len(old.Lanes))}
-		for k := range fresh.Lanes {
-			fresh.Lanes[k].More = old.Lanes[k].More // what was ordered holds for the waves to come
+		fresh := Group{
+			NextFCnt: old.NextFCnt, MoreSessions: old.MoreSessions, MoreRounds: old.MoreRounds, Lanes: make([]LaneState, len(old.Lanes)),
+			Frames: old.Frames, Airtime: old.Airtime, Before: old.sessions(),
+		}
+		for k, l := range c.groupLanes[g] {
+			// What was ordered holds for the waves to come.
+			fresh.Lanes[k] = LaneState{More: old.Lanes[k].More, Before: old.Lanes[k].done(&c.spec.Lanes[l])}
 		}
 		c.groups[g], c.touchedGroups[g] = fresh, true
 	}
@@ -237,6 +244,7 @@ func (d *Device) again(wave int, stages []Stage) {
 		Stage: stages[0], Wave: wave, Heard: was.Heard, SetUp: was.SetUp, Block: was.Block, Firmware: was.Firmware, Loss: was.Loss,
 		SessionCnt: was.SessionCnt, FirstCnt: was.FirstCnt,
 		Asked: was.Asked, Answered: was.Answered, Period: was.Period, Gaps: was.Gaps, ShortestGap: was.ShortestGap,
+		Uplinks: was.Uplinks, Listened: was.Listened,
 	}
 	if was.Complete {
 		d.Stage, d.Complete, d.Session = was.Stage, true, was.Session
