@@ -124,16 +124,29 @@ func (d *driver) allowed() error {
 	return d.interrupt()
 }
 
-// run starts the campaign and takes it to its end.
+// run starts the campaign and takes it to its end, or to a halt, which a person would have to look at.
+// Phases that wait for a person are promoted at once.
 func (d *driver) run() error {
 	d.step(campaign.Start{})
 	d.settleOutputs()
-	for !d.c.Header().Status.Ended() {
+	for {
+		head := d.c.Header()
+		if head.Status.Ended() || !head.Halted.At.IsZero() {
+			return nil
+		}
 		if err := d.allowed(); err != nil {
 			return err
 		}
+		if head.Interval.Manual && !d.net.Now().Before(head.Interval.Until) {
+			d.step(campaign.PromoteRequested{By: "prediction"})
+			d.settleOutputs()
+			continue
+		}
 		until := d.wakeAt
-		if until.IsZero() {
+		switch {
+		case head.Interval.Manual:
+			until = head.Interval.Until
+		case until.IsZero():
 			until = d.net.Now().Add(24 * time.Hour) // nothing is due: only the network can bring something
 		}
 		for _, e := range d.net.Advance(until) {
@@ -144,7 +157,19 @@ func (d *driver) run() error {
 		}
 		d.settleOutputs()
 	}
-	return nil
+}
+
+// report sums up what the campaign has come to.
+func (d *driver) report() campaign.Report {
+	spec := d.c.Spec()
+	devices, groups := make([]campaign.Device, len(spec.Devices)), make([]campaign.Group, len(spec.Groups))
+	for i := range devices {
+		devices[i] = d.c.Device(i)
+	}
+	for g := range groups {
+		groups[g] = d.c.Group(g)
+	}
+	return campaign.NewReport(spec, d.c.Header(), devices, groups)
 }
 
 func (d *driver) step(in campaign.Input) campaign.Output {

@@ -252,7 +252,7 @@ func (p *Plan) look(s *campaign.Spec) {
 	if s.MaxDuration > 0 && f.DurationP90 > likely*s.MaxDuration.Seconds() {
 		p.warn(ReasonMaxDuration, "it may take %s, and ends at max_duration_s, %s: give it more time", duration(f.DurationP90), s.MaxDuration)
 	}
-	if f.Sessions > 1 {
+	if f.Sessions > waves(s) {
 		p.warn(ReasonSessions, "it needs up to %d multicast sessions: devices are told of each", f.Sessions)
 	}
 	for _, b := range f.Bands {
@@ -274,6 +274,15 @@ const (
 
 func duration(seconds float64) time.Duration {
 	return (time.Duration(seconds) * time.Second).Round(time.Minute)
+}
+
+// waves returns how many sessions each group has at least: one for each phase that has devices.
+func waves(s *campaign.Spec) int {
+	last := 0
+	for _, d := range s.Devices {
+		last = max(last, d.Wave)
+	}
+	return last + 1
 }
 
 // largest returns the lane with most devices, the first of equals.

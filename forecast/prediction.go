@@ -33,6 +33,14 @@ type Prediction struct {
 	Failures            []Failure `json:"failures"`            // why devices fail, the most frequent reason first
 
 	Energy []Energy `json:"energy"` // per device profile, ascending by identifier
+	Stages []Stage  `json:"stages"` // in their order
+}
+
+// Stage is how long the devices of a run take for a stage, as campaign.StageReport has it, in the mean of the runs.
+type Stage struct {
+	Stage campaign.Stage `json:"stage"`
+	P50   float64        `json:"p50_s"`
+	P90   float64        `json:"p90_s"`
 }
 
 // BandAirtime is what a group sends in one sub-band.

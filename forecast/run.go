@@ -82,6 +82,7 @@ type outcome struct {
 	reasons  map[campaign.Reason]int
 	groups   []groupUse
 	energy   map[string]*profileUse
+	stages   []campaign.StageReport
 }
 
 // profileUse is the energy of the devices of a profile.
@@ -125,13 +126,17 @@ func runOnce(f fleetOf, s *sample, a *Assumptions, e Effort, at time.Time, seed 
 
 // outcome reads what the campaign has come to.
 func (d *driver) outcome(before []sim.Reading) outcome {
-	head := d.c.Header()
+	head, report := d.c.Header(), d.report()
+	ended := head.Ended
+	if ended.IsZero() {
+		ended = head.Halted.At
+	}
 	o := outcome{
-		took: head.Ended.Sub(head.Started), success: head.Status == fleet.Succeeded,
+		took: ended.Sub(head.Started), stages: report.Stages, success: head.Status == fleet.Succeeded,
 		reasons: map[campaign.Reason]int{}, groups: d.use, energy: map[string]*profileUse{},
 	}
-	for g := range d.c.Spec().Groups {
-		o.sessions = max(o.sessions, 1+d.c.Group(g).Reopened)
+	for _, g := range report.Groups {
+		o.sessions = max(o.sessions, g.Sessions)
 	}
 	for i := range d.c.Spec().Devices {
 		switch dev := d.c.Device(i); dev.Outcome {
@@ -168,7 +173,7 @@ func (d *driver) outcome(before []sim.Reading) outcome {
 // summarise takes the means and quantiles of the runs of a sample, scaled to the plan.
 func summarise(s *sample, runs []outcome) Prediction {
 	n := float64(len(runs))
-	out := Prediction{Devices: s.all, Sampled: s.devices, Runs: len(runs), VerifiedLowPercent: 100, Bands: []BandAirtime{}, Failures: []Failure{}, Energy: []Energy{}}
+	out := Prediction{Devices: s.all, Sampled: s.devices, Runs: len(runs), VerifiedLowPercent: 100, Bands: []BandAirtime{}, Failures: []Failure{}, Energy: []Energy{}, Stages: []Stage{}}
 	var took []float64
 	fragments, unicast := 0.0, 0.0
 	failures := map[campaign.Reason]float64{}
@@ -202,6 +207,7 @@ func summarise(s *sample, runs []outcome) Prediction {
 		return cmp.Or(cmp.Compare(b.Devices, a.Devices), cmp.Compare(a.Reason, b.Reason))
 	})
 	out.sumEnergy(runs)
+	out.sumStages(runs)
 	return out
 }
 
@@ -278,6 +284,22 @@ func (p *Prediction) sumEnergy(runs []outcome) {
 	slices.SortFunc(p.Energy, func(a, b Energy) int { return cmp.Compare(a.ProfileID, b.ProfileID) })
 }
 
+// sumStages takes the mean of the runs in which anybody passed a stage.
+func (p *Prediction) sumStages(runs []outcome) {
+	for k, s := range runs[0].stages {
+		out, n := Stage{Stage: s.Stage}, 0.0
+		for _, o := range runs {
+			if of := o.stages[k]; of.Passed > 0 {
+				out.P50, out.P90, n = out.P50+of.P50, out.P90+of.P90, n+1
+			}
+		}
+		if n > 0 {
+			out.P50, out.P90 = out.P50/n, out.P90/n
+		}
+		p.Stages = append(p.Stages, out)
+	}
+}
+
 // continueTail continues duration and fragments from the two samples to the whole fleet, see Predict.
 func (p *Prediction) continueTail(large *sample, atLarge []outcome, small *sample, atSmall []outcome, most time.Duration) {
 	if small.devices == large.devices {
@@ -343,6 +365,9 @@ func (p Prediction) rounded() Prediction {
 	for i := range p.Energy {
 		e := &p.Energy[i]
 		round(&e.JoulesMean, &e.JoulesMax, &e.ExtraJoulesMean, &e.BatteryPercent)
+	}
+	for i := range p.Stages {
+		round(&p.Stages[i].P50, &p.Stages[i].P90)
 	}
 	return p
 }

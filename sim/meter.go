@@ -23,15 +23,13 @@ type Meter struct {
 
 	receive  time.Duration // outside of class C sessions
 	heard    time.Time     // start of the frame counted last: another gateway may send it too
-	sessions []listening
+	sessions []told
 }
 
-// listening is a multicast session that the device was told of and can have.
-type listening struct {
+// told is a multicast session that the device was told of and can have.
+type told struct {
 	start, end time.Time
-	classB     bool
-	slot       time.Duration // class B: an empty ping slot
-	perBeacon  int           // class B: ping slots
+	listening  Listening
 }
 
 // NewMeter switches a device on under a meter.
@@ -54,7 +52,7 @@ func (m *Meter) Hears(tx device.Transmission) bool {
 
 func (m *Meter) inClassC(t time.Time) bool {
 	for _, s := range m.sessions {
-		if !s.classB && !t.Before(s.start) && t.Before(s.end) {
+		if !s.listening.ClassB && !t.Before(s.start) && t.Before(s.end) {
 			return true
 		}
 	}
@@ -87,10 +85,10 @@ func (m *Meter) readUnicast(at time.Time, phy []byte) {
 func (m *Meter) command(at time.Time, c lorawan.Command) {
 	switch c := c.(type) {
 	case multicast.McClassCSessionReq:
-		m.open(at, listening{start: lorawan.TimeFromGPS32(c.SessionTime, at)}, multicast.ClassCDuration(c.TimeOut))
+		m.open(at, told{start: lorawan.TimeFromGPS32(c.SessionTime, at)}, multicast.ClassCDuration(c.TimeOut))
 	case multicast.McClassBSessionReq:
-		m.open(at, listening{
-			start: lorawan.TimeFromGPS32(c.SessionTime, at), classB: true, perBeacon: multicast.PingSlots(c.Periodicity), slot: m.emptyWindow(c.DR),
+		m.open(at, told{
+			start: lorawan.TimeFromGPS32(c.SessionTime, at), listening: Listening{ClassB: true, Band: m.band, DR: c.DR, Periodicity: c.Periodicity},
 		}, multicast.ClassBDuration(c.TimeOut))
 	case multicast.McGroupDeleteReq:
 		m.closeSessions(at)
@@ -98,7 +96,7 @@ func (m *Meter) command(at time.Time, c lorawan.Command) {
 }
 
 // open notes a session; the latest request wins. One whose start is past is refused.
-func (m *Meter) open(at time.Time, s listening, length time.Duration) {
+func (m *Meter) open(at time.Time, s told, length time.Duration) {
 	if s.start.Before(at) {
 		return
 	}
@@ -120,9 +118,36 @@ func (m *Meter) closeSessions(at time.Time) {
 	m.sessions = kept
 }
 
+// Listening is how a receiver listens in a multicast session.
+type Listening struct {
+	ClassB bool // else class C: without a pause, and what follows does not matter
+	Band   region.Band
+	DR     uint8
+	// Periodicity is the ping period of class B, 2^n seconds.
+	Periodicity uint8
+}
+
+// Receive returns how long the receiver is open in a session of a length if nothing comes. In class C
+// what comes takes no longer; in class B it does.
+func (l Listening) Receive(length time.Duration) time.Duration {
+	if !l.ClassB {
+		return length
+	}
+	perBeacon := beaconReceived + time.Duration(multicast.PingSlots(l.Periodicity))*emptyWindow(l.Band, l.DR)
+	beacons := int64(length / lorawan.BeaconPeriod)
+	return time.Duration(beacons) * perBeacon
+}
+
+// UplinkWindows returns how long a receiver is open in the two windows after an uplink at a data rate if
+// nothing comes.
+func UplinkWindows(band region.Band, uplinkDR uint8) time.Duration {
+	_, rx2 := band.RX2()
+	return emptyWindow(band, uplinkDR) + emptyWindow(band, rx2)
+}
+
 // emptyWindow returns how long a receiver waits in vain for a preamble of 8 symbols.
-func (m *Meter) emptyWindow(dr uint8) time.Duration {
-	r, _ := m.band.DataRate(dr)
+func emptyWindow(band region.Band, dr uint8) time.Duration {
+	r, _ := band.DataRate(dr)
 	if r.Bandwidth == 0 {
 		return time.Millisecond // the preamble of FSK, 5 bytes at 50 kbit/s
 	}
@@ -152,20 +177,14 @@ func (m *Meter) Read() Reading {
 	// RX1 and RX2 after every uplink. That a frame in RX1 spares the second is left out.
 	r.Receive += time.Duration(s.Uplinks) * m.Windows()
 	for _, k := range m.sessions {
-		length := k.end.Sub(k.start)
-		if k.classB {
-			beacons := int64(length / lorawan.BeaconPeriod)
-			length = time.Duration(beacons) * (beaconReceived + time.Duration(k.perBeacon)*k.slot)
-		}
-		r.Receive += length
+		r.Receive += k.listening.Receive(k.end.Sub(k.start))
 	}
 	return r
 }
 
 // Windows returns how long the receiver is open in the two windows after an uplink if nothing comes.
 func (m *Meter) Windows() time.Duration {
-	_, rx2 := m.band.RX2()
-	return m.emptyWindow(m.uplinkDR) + m.emptyWindow(rx2)
+	return UplinkWindows(m.band, m.uplinkDR)
 }
 
 var _ EndDevice = (*Meter)(nil)

@@ -13,8 +13,8 @@ func TestSessionsCostTheirTime(t *testing.T) {
 	at := time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)
 	m := NewMeter(device.Config{Band: region.EU868, Start: at})
 	before := m.Read()
-	m.open(at, listening{start: at.Add(time.Hour)}, 1024*time.Second)
-	m.open(at, listening{start: at.Add(2 * time.Hour)}, 512*time.Second)
+	m.open(at, told{start: at.Add(time.Hour)}, 1024*time.Second)
+	m.open(at, told{start: at.Add(2 * time.Hour)}, 512*time.Second)
 	if got := m.Read().Receive - before.Receive; got != 512*time.Second {
 		t.Errorf("of two requests the later costs %s", got)
 	}
@@ -25,12 +25,12 @@ func TestSessionsCostTheirTime(t *testing.T) {
 	if got := m.Read().Receive - before.Receive; got != 100*time.Second {
 		t.Errorf("a session that was closed costs %s", got)
 	}
-	m.open(at.Add(time.Hour), listening{start: at}, time.Hour)
+	m.open(at.Add(time.Hour), told{start: at}, time.Hour)
 	if got := m.Read().Receive - before.Receive; got != 100*time.Second {
 		t.Errorf("one that is past costs %s", got)
 	}
-	m.open(at.Add(3*time.Hour), listening{start: at.Add(4 * time.Hour), classB: true, perBeacon: 128, slot: 10 * time.Millisecond}, 256*time.Second)
-	if got, want := m.Read().Receive-before.Receive, 100*time.Second+2*(beaconReceived+1280*time.Millisecond); got != want {
+	m.open(at.Add(3*time.Hour), told{start: at.Add(4 * time.Hour), listening: Listening{ClassB: true, Band: region.EU868, DR: 3}}, 256*time.Second)
+	if got, want := m.Read().Receive-before.Receive, 100*time.Second+2*(beaconReceived+128*32768*time.Microsecond); got != want {
 		t.Errorf("class B costs %s, want %s", got, want)
 	}
 }

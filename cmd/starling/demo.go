@@ -94,6 +94,10 @@ The API stays up on http://%s until Ctrl-C; /docs shows it. With
     export STARLING_TOKEN=%s
 "starling campaign list" and the other commands talk to it. The token ends with the demo.
 `, ln.Addr(), token)
+	working, cancel := context.WithCancel(ctx)
+	worked := make(chan struct{})
+	go func() { defer close(worked); world.Service.Work(working, log) }()
+	defer func() { cancel(); <-worked }()
 	return api.Serve(ctx, ln, nil, handler, log)
 }
 

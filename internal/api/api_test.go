@@ -45,14 +45,14 @@ const (
 // runner makes campaigns RUNNING and STOPPED.
 type runner struct{ store.Store }
 
-func (r runner) Start(ctx context.Context, id string, audit ...store.AuditEntry) error {
+func (r runner) Start(ctx context.Context, id string, along store.Along) error {
 	dev, group := lorawan.MustParseEUI64(devEUI), lorawan.MustParseEUI64(grpEUI)
-	spec := machine.Spec{ID: id, Devices: []machine.Member{{DevEUI: dev}}, Lanes: []machine.Lane{{}}, Groups: []machine.GroupSpec{{DevEUI: group}}}
+	spec := machine.Spec{ID: id, Devices: []machine.Member{{DevEUI: dev}}, Lanes: []machine.Lane{{}}, Traits: []machine.Traits{{}}, Groups: []machine.GroupSpec{{DevEUI: group}}}
 	text, err := json.Marshal(spec)
 	if err != nil {
 		return err
 	}
-	return r.CreateRun(ctx, store.Run{CampaignID: id, Started: time.Now(), Audit: audit, Spec: text, Header: []byte(aHeader),
+	return r.CreateRun(ctx, store.Run{CampaignID: id, Started: time.Now(), Along: along, Spec: text, Header: []byte(aHeader),
 		Devices: map[lorawan.EUI64][]byte{dev: []byte(aDevice)}, Groups: map[lorawan.EUI64][]byte{group: []byte(aGroup)}})
 }
 

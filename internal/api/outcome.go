@@ -9,7 +9,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	machine "github.com/starling-fuota/starling/campaign"
+	"github.com/starling-fuota/starling/forecast"
 	"github.com/starling-fuota/starling/internal/identity"
+	"github.com/starling-fuota/starling/internal/service"
 	"github.com/starling-fuota/starling/lorawan"
 )
 
@@ -45,6 +47,22 @@ type campaignReport struct {
 	Stages   []stageReport   `json:"stages"`
 	Groups   []groupReport   `json:"groups"`
 	Failures []failureReport `json:"failures"`
+	Forecast forecastReport  `json:"forecast"`
+}
+
+// forecastReport is what was expected of a campaign beside what it has come to.
+type forecastReport struct {
+	At      *time.Time `json:"at,omitempty" doc:"What was known then is what it was predicted from"`
+	Missing *finding   `json:"missing,omitempty" doc:"Why nothing was predicted"`
+	Figures []figure   `json:"figures" doc:"docs/reports.md explains each"`
+}
+
+type figure struct {
+	Figure    string   `json:"figure" enum:"duration_p50_s,duration_p90_s,airtime_s,multicast_airtime_s,unicast_airtime_s,fragments,unicast_downlinks,sessions,verified,extra_joules_mean,stage_p50_s,stage_p90_s"`
+	Of        string   `json:"of,omitempty" doc:"The device profile or the stage that it is about; none: the campaign"`
+	Predicted *float64 `json:"predicted,omitempty" doc:"None: it was not"`
+	Actual    float64  `json:"actual" doc:"So far, while the campaign runs"`
+	Deviation *float64 `json:"deviation_percent,omitempty" doc:"By how much of what was predicted the actual figure is more; none while the campaign runs"`
 }
 
 type stageReport struct {
@@ -71,6 +89,7 @@ type groupReport struct {
 type laneReport struct {
 	FragIndex    uint8 `json:"frag_index"`
 	NbFrag       int   `json:"nb_frag"`
+	FragSize     int   `json:"frag_size" doc:"Bytes"`
 	Sent         int   `json:"sent"`
 	Coded        int   `json:"coded"`
 	Rounds       int   `json:"rounds"`
@@ -86,9 +105,10 @@ type failureReport struct {
 
 type campaignReportOutput struct{ Body campaignReport }
 
-func showCampaignReport(name string, r machine.Report) campaignReport {
+func showCampaignReport(o *service.Outcome) campaignReport {
+	r := &o.Report
 	return campaignReport{
-		CampaignID: r.CampaignID, Name: name, Type: r.Type.String(), Status: r.Status.String(), Reason: string(r.Reason), Detail: r.Detail,
+		CampaignID: r.CampaignID, Name: o.Name, Type: r.Type.String(), Status: r.Status.String(), Reason: string(r.Reason), Detail: r.Detail,
 		Final: !r.Ended.IsZero() && !r.CleaningUp, Started: when(r.Started), Ended: when(r.Ended), Duration: r.Duration, Threshold: r.Threshold, Firmware: r.Firmware,
 		Devices: r.Devices, Verified: r.Verified, Failed: r.Failed, Stopped: r.Stopped, Excluded: r.Excluded, Active: r.Active, Unproven: r.Unproven, Digest: r.VerifiedDigest,
 		Unicast: r.UnicastDownlinks, Retries: r.Retries, UniAirtime: r.UnicastAirtime, McAirtime: r.MulticastAirtime, Fragments: r.Fragments, Coded: r.Coded,
@@ -102,6 +122,9 @@ func showCampaignReport(name string, r machine.Report) campaignReport {
 		Failures: each(r.Failures, func(f machine.Failure) failureReport {
 			return failureReport{string(f.Reason), f.Count, each(f.Devices, lorawan.EUI64.String)}
 		}),
+		Forecast: forecastReport{when(o.Forecast.At), orNone(o.Forecast.Missing, showFinding), each(o.Figures, func(f forecast.Figure) figure {
+			return figure{f.Name, f.Of, f.Predicted, f.Actual, f.Deviation}
+		})},
 	}
 }
 
@@ -123,13 +146,13 @@ var notStarted = []int{http.StatusConflict}
 func (a *api) outcomes() {
 	s, tags := a.Service, []string{"campaigns"}
 	register(a, identity.ReadFleet, huma.Operation{OperationID: "show-campaign-report", Method: http.MethodGet, Path: "/campaigns/{id}/report", Tags: tags,
-		Summary: "Show what a campaign has come to", Description: "So far, if it still runs.", Errors: notStarted},
+		Summary: "Show what a campaign has come to", Description: "So far, if it still runs, beside what was predicted of it when it started.", Errors: notStarted},
 		func(ctx context.Context, in *KeyInput) (*campaignReportOutput, error) {
 			o, err := s.Outcome(ctx, in.ID)
 			if err != nil {
 				return nil, err
 			}
-			return &campaignReportOutput{showCampaignReport(o.Name, o.Report)}, nil
+			return &campaignReportOutput{showCampaignReport(o)}, nil
 		})
 	id := &huma.Param{Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString, Pattern: "^[0-9A-Za-z_-]+$"}}
 	a.stream(identity.ReadFleet, &huma.Operation{OperationID: "export-evidence", Method: http.MethodGet, Path: Prefix + "/campaigns/{id}/evidence", Tags: tags,

@@ -121,6 +121,13 @@ type prediction struct {
 	SuccessProbability  float64       `json:"success_probability" doc:"Share of the runs that ended SUCCEEDED, 0 to 1"`
 	Failures            []failure     `json:"failures" doc:"Why devices are expected to fail"`
 	Energy              []energy      `json:"energy" doc:"Per device profile"`
+	Stages              []stageTime   `json:"stages" doc:"How long devices take for each"`
+}
+
+type stageTime struct {
+	Stage string  `json:"stage"`
+	P50   float64 `json:"p50_s" doc:"What half of the devices take at most, from when they can begin"`
+	P90   float64 `json:"p90_s"`
 }
 
 type bandAirtime struct {
@@ -211,7 +218,8 @@ func showPrediction(f *forecast.Prediction) *prediction {
 	return &prediction{f.Devices, f.Sampled, f.Runs, f.DurationP50, f.DurationP90, f.Airtime, f.RX1, f.RX2, f.Multicast, each(f.Bands, showBand),
 		f.Fragments, f.UnicastDownlinks, f.Sessions, f.VerifiedPercent, f.VerifiedLowPercent, f.VerifiedHighPercent, f.SuccessProbability,
 		each(f.Failures, func(x forecast.Failure) failure { return failure{string(x.Reason), x.Devices} }),
-		each(f.Energy, func(x forecast.Energy) energy { return energy(x) })}
+		each(f.Energy, func(x forecast.Energy) energy { return energy(x) }),
+		each(f.Stages, func(x forecast.Stage) stageTime { return stageTime{x.Stage.String(), x.P50, x.P90} })}
 }
 
 func showBand(b forecast.BandAirtime) bandAirtime {

@@ -46,12 +46,12 @@ type runner struct {
 	store.Store
 }
 
-func (r runner) Start(ctx context.Context, id string, audit ...store.AuditEntry) error {
-	spec, err := json.Marshal(campaign.Spec{ID: id, Devices: []campaign.Member{{DevEUI: lorawan.EUI64{1}}}, Lanes: []campaign.Lane{{}}, Groups: []campaign.GroupSpec{{DevEUI: lorawan.EUI64{2}}}})
+func (r runner) Start(ctx context.Context, id string, along store.Along) error {
+	spec, err := json.Marshal(campaign.Spec{ID: id, Devices: []campaign.Member{{DevEUI: lorawan.EUI64{1}}}, Lanes: []campaign.Lane{{}}, Traits: []campaign.Traits{{}}, Groups: []campaign.GroupSpec{{DevEUI: lorawan.EUI64{2}}}})
 	if err != nil {
 		return err
 	}
-	return r.CreateRun(ctx, store.Run{CampaignID: id, Started: time.Now(), Audit: audit, Spec: spec, Header: []byte(`{"status":"RUNNING","stages":[{"stage":"McGroupSetup"}]}`),
+	return r.CreateRun(ctx, store.Run{CampaignID: id, Started: time.Now(), Along: along, Spec: spec, Header: []byte(`{"status":"RUNNING","stages":[{"stage":"McGroupSetup"}]}`),
 		Devices: map[lorawan.EUI64][]byte{{1}: []byte(`{"stage":"McGroupSetup","outcome":2,"reason":"device.no_answer","detail":"=no answer"}`)},
 		Groups:  map[lorawan.EUI64][]byte{{2}: []byte(`{"lanes":[{}]}`)}})
 }

@@ -62,6 +62,9 @@ func TestReportOfACampaign(t *testing.T) {
 	if r := w.run(0, "campaign", "report", campaign); !strings.Contains(r.out, "verified_sha256") || !strings.Contains(r.out, "device.no_answer") {
 		t.Errorf("%s", r.out)
 	}
+	if r := w.run(0, "campaign", "report", campaign); !strings.Contains(r.out, "not predicted") || !strings.Contains(r.out, "(plan.") || !strings.Contains(r.out, "DEVIATION_PERCENT") || !strings.Contains(r.out, "duration_p50_s") {
+		t.Errorf("%s", r.out)
+	}
 	if r := w.run(0, "campaign", "report", campaign, "-o", "json"); !strings.Contains(r.out, `"p99_s": 0`) {
 		t.Errorf("%s", r.out)
 	}

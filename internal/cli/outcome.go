@@ -14,7 +14,7 @@ type campaignReport struct {
 
 // Help is shown below the summary of the command.
 func (*campaignReport) Help() string {
-	return "With -o csv it writes the evidence: a row for every device, with the uplink that its outcome rests on."
+	return "Below, what was predicted when it started stands beside what became of it; docs/reports.md explains the figures. With -o csv it writes the evidence: a row for every device, with the uplink that its outcome rests on."
 }
 
 // Run writes the report, or the evidence of every device.
@@ -50,12 +50,20 @@ func (r *campaignReport) Run(ctx context.Context, c *Client, n *noun, std *Strea
 		Stages   []json.RawMessage `json:"stages"`
 		Groups   []json.RawMessage `json:"groups"`
 		Failures []json.RawMessage `json:"failures"`
+		Forecast struct {
+			Missing *findingShown     `json:"missing"`
+			Figures []json.RawMessage `json:"figures"`
+		} `json:"forecast"`
 	}
 	if err := json.Unmarshal(raw, &parts); err != nil {
 		return err
 	}
+	if m := parts.Forecast.Missing; m != nil {
+		fmt.Fprintf(std.Out, "%-23s %s (%s)\n", "not predicted", m.Text, m.Code)
+	}
 	return errors.Join(
 		c.list(std.Out, columns{"stage", "passed", "p50_s", "p90_s", "p99_s", "max_s"}, parts.Stages),
 		c.list(std.Out, columns{"dev_eui", "devices", "verified", "sessions", "frames", "airtime_s"}, parts.Groups),
-		c.list(std.Out, columns{"reason", "count"}, parts.Failures))
+		c.list(std.Out, columns{"reason", "count"}, parts.Failures),
+		c.list(std.Out, columns{"figure", "of", "predicted", "actual", "deviation_percent"}, parts.Forecast.Figures))
 }

@@ -22,9 +22,9 @@ type request struct {
 }
 
 // Start plans a CONFIGURED campaign and starts it. It returns an error that wraps
-// campaign.ErrBlocked if it cannot start as it is. The audit entries are stored with the start.
-func (e *Engine) Start(ctx context.Context, campaignID string, audit ...store.AuditEntry) error {
-	return e.ask(ctx, func(ctx context.Context) error { return e.start(ctx, campaignID, audit) })
+// campaign.ErrBlocked if it cannot start as it is. What comes along is stored with the start.
+func (e *Engine) Start(ctx context.Context, campaignID string, along store.Along) error {
+	return e.ask(ctx, func(ctx context.Context) error { return e.start(ctx, campaignID, along) })
 }
 
 // Order gives a running campaign an order of a person, such as campaign.PauseRequested. What
@@ -86,12 +86,12 @@ func (e *Engine) serveRequests(ctx context.Context) bool {
 const maxPlans = 5
 
 // start plans, stores and starts a campaign. Until CreateRun nothing has changed anywhere.
-func (e *Engine) start(ctx context.Context, campaignID string, audit []store.AuditEntry) (err error) {
+func (e *Engine) start(ctx context.Context, campaignID string, along store.Along) (err error) {
 	for range maxPlans {
 		if !e.tenure.alone() {
 			e.findOthers(ctx)
 		}
-		if err = e.startBeside(ctx, campaignID, audit); !errors.Is(err, store.ErrStale) {
+		if err = e.startBeside(ctx, campaignID, along); !errors.Is(err, store.ErrStale) {
 			return err
 		}
 	}
@@ -99,7 +99,7 @@ func (e *Engine) start(ctx context.Context, campaignID string, audit []store.Aud
 }
 
 // startBeside starts a campaign, or returns store.ErrStale if one was started that it does not know of.
-func (e *Engine) startBeside(ctx context.Context, campaignID string, audit []store.AuditEntry) error {
+func (e *Engine) startBeside(ctx context.Context, campaignID string, along store.Along) error {
 	if !e.tenure.maySend() {
 		return ErrNoLease
 	}
@@ -141,7 +141,7 @@ func (e *Engine) startBeside(ctx context.Context, campaignID string, audit []sto
 	if err != nil {
 		return err
 	}
-	stored.Started, stored.Audit, stored.Epoch, stored.Owner = e.source.Now(), audit, 1, e.tenure.owner()
+	stored.Started, stored.Along, stored.Epoch, stored.Owner = e.source.Now(), along, 1, e.tenure.owner()
 	if !e.tenure.alone() {
 		stored.Beside = e.others.campaigns()
 	}

@@ -239,7 +239,7 @@ func (w *world) start(c fleet.Campaign) {
 	if err := w.store.Campaigns().Create(w.t.Context(), &c); err != nil {
 		w.t.Fatal(err)
 	}
-	if err := w.eng.Start(w.t.Context(), c.ID); err != nil {
+	if err := w.eng.Start(w.t.Context(), c.ID, store.Along{}); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -50,7 +50,7 @@ func TestWhoMatchesAFilterAtTheStartTakesPart(t *testing.T) {
 	if err := w.store.Campaigns().Create(ctx, &c); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.eng.Start(ctx, "c1"); err != nil {
+	if err := w.eng.Start(ctx, "c1", store.Along{}); err != nil {
 		t.Fatal(err)
 	}
 	retag(euis[0], "")      // loses its tag and stays in

@@ -86,7 +86,7 @@ func TestNothingIsSentWhenTheLeaseMayHaveEnded(t *testing.T) {
 	if pending, err := w.store.PendingOutbox(t.Context(), "c1"); err != nil || len(pending) == 0 {
 		t.Errorf("nothing is left to send, %v", err)
 	}
-	if err := w.eng.Start(t.Context(), "another"); !errors.Is(err, engine.ErrNoLease) || errors.Is(err, service.ErrState) { // else a start for later would be given up
+	if err := w.eng.Start(t.Context(), "another", store.Along{}); !errors.Is(err, engine.ErrNoLease) || errors.Is(err, service.ErrState) { // else a start for later would be given up
 		t.Errorf("a start without a lease: %v", err)
 	}
 	cut.cut.Store(false)
@@ -180,7 +180,7 @@ func TestACampaignWhoseStartWasNotHeardOfRuns(t *testing.T) {
 	if err := errors.Join(err, w.store.Devices().Create(t.Context(), &stranger), w.store.DeviceSets().Update(t.Context(), &all), w.store.Campaigns().Create(t.Context(), &c)); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.eng.Start(t.Context(), c.ID); err == nil {
+	if err := w.eng.Start(t.Context(), c.ID, store.Along{}); err == nil {
 		t.Fatal("the start was heard of")
 	}
 	w.mustSucceed(w.wait(), 3)

@@ -77,7 +77,7 @@ func (e *Engine) load(ctx context.Context, s store.Run) error {
 			return fmt.Errorf("group %s: %w", g.DevEUI, err)
 		}
 	}
-	material, err := e.material(ctx, &spec)
+	material, err := planning.Material(ctx, e.store, &spec)
 	if err != nil {
 		return err
 	}
@@ -159,40 +159,4 @@ func (e *Engine) ensureGroups(ctx context.Context, spec *campaign.Spec) error {
 		}
 	}
 	return nil
-}
-
-// material collects the keys and payloads that a stored specification refers to.
-func (e *Engine) material(ctx context.Context, spec *campaign.Spec) (campaign.Material, error) {
-	m := campaign.Material{
-		RootKeys: make(map[lorawan.EUI64]campaign.RootKey, len(spec.Devices)),
-		McKeys:   make(map[lorawan.EUI64]lorawan.AES128Key, len(spec.Groups)),
-		Payloads: map[string][]byte{},
-	}
-	euis := make([]lorawan.EUI64, len(spec.Devices))
-	for i, d := range spec.Devices {
-		euis[i] = d.DevEUI
-	}
-	devices, err := e.store.Devices().FindAll(ctx, euis)
-	if err != nil {
-		return m, fmt.Errorf("device keys: %w", err)
-	}
-	for _, d := range devices {
-		m.RootKeys[d.DevEUI] = campaign.RootKey{Key: d.RootKey, Version: d.LoRaWANVersion}
-	}
-	for _, g := range spec.Groups {
-		group, err := e.store.Groups().Find(ctx, g.DevEUI)
-		if err != nil {
-			return m, fmt.Errorf("key of multicast group %s: %w", g.DevEUI, err)
-		}
-		m.McKeys[g.DevEUI] = group.McKey
-	}
-	for _, l := range spec.Lanes {
-		if l.Payload == "" || m.Payloads[l.Payload] != nil {
-			continue
-		}
-		if m.Payloads[l.Payload], err = planning.Payload(ctx, e.store, l.Payload); err != nil {
-			return m, err
-		}
-	}
-	return m, nil
 }

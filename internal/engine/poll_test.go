@@ -178,7 +178,7 @@ func TestDevicesInCampaignsAreNotPolled(t *testing.T) {
 	}
 	c := fleet.Campaign{ID: "c1", Name: "c1", Type: fleet.BinaryCampaign, SuccessThreshold: 100, DeviceSets: []string{"three"}, Regions: []string{"north"},
 		FileID: "file", MaxDuration: 7 * 24 * time.Hour}
-	if err := errors.Join(w.store.Campaigns().Create(t.Context(), &c), e.Start(t.Context(), c.ID)); err != nil {
+	if err := errors.Join(w.store.Campaigns().Create(t.Context(), &c), e.Start(t.Context(), c.ID, store.Along{})); err != nil {
 		t.Fatal(err)
 	}
 	select {

@@ -4,6 +4,7 @@
 //
 //	store ──Request──> campaign.Request ──campaign.Plan──> what runs
 //	                                    ──forecast.New───> what it will take
+//	      ──OfRun────> what a run was started with ──forecast.Keep──> what it was expected to take
 //
 // It changes nothing.
 package planning
@@ -148,4 +149,73 @@ func Payload(ctx context.Context, s store.Store, sha256 string) (_ []byte, err e
 		return nil, fmt.Errorf("payload %.12s: %w", sha256, err)
 	}
 	return b, nil
+}
+
+// Material collects the keys and payloads that a stored specification refers to.
+func Material(ctx context.Context, s store.Store, spec *campaign.Spec) (campaign.Material, error) {
+	m := campaign.Material{
+		RootKeys: make(map[lorawan.EUI64]campaign.RootKey, len(spec.Devices)),
+		McKeys:   make(map[lorawan.EUI64]lorawan.AES128Key, len(spec.Groups)),
+		Payloads: map[string][]byte{},
+	}
+	devices, err := s.Devices().FindAll(ctx, members(spec))
+	if err != nil {
+		return m, fmt.Errorf("device keys: %w", err)
+	}
+	for _, d := range devices {
+		m.RootKeys[d.DevEUI] = campaign.RootKey{Key: d.RootKey, Version: d.LoRaWANVersion}
+	}
+	for _, g := range spec.Groups {
+		group, err := s.Groups().Find(ctx, g.DevEUI)
+		if err != nil {
+			return m, fmt.Errorf("key of multicast group %s: %w", g.DevEUI, err)
+		}
+		m.McKeys[g.DevEUI] = group.McKey
+	}
+	for _, l := range spec.Lanes {
+		if l.Payload == "" || m.Payloads[l.Payload] != nil {
+			continue
+		}
+		if m.Payloads[l.Payload], err = Payload(ctx, s, l.Payload); err != nil {
+			return m, err
+		}
+	}
+	return m, nil
+}
+
+func members(spec *campaign.Spec) []lorawan.EUI64 {
+	euis := make([]lorawan.EUI64, len(spec.Devices))
+	for i, d := range spec.Devices {
+		euis[i] = d.DevEUI
+	}
+	return euis
+}
+
+// OfRun reads what the specification of a run leaves out, as it is now: the devices, profiles and groups that are in
+// it, whatever has become of the sets and regions that named them, and keys and payloads.
+func OfRun(ctx context.Context, s store.Store, spec campaign.Spec) (r campaign.Request, p campaign.Planned, err error) {
+	p.Spec = spec
+	if p.Material, err = Material(ctx, s, &p.Spec); err != nil {
+		return r, p, err
+	}
+	if r.Devices, err = s.Devices().FindAll(ctx, members(&spec)); err != nil {
+		return r, p, fmt.Errorf("devices: %w", err)
+	}
+	r.Profiles = map[string]fleet.DeviceProfile{}
+	for _, d := range r.Devices {
+		if _, ok := r.Profiles[d.ProfileID]; ok {
+			continue
+		}
+		if r.Profiles[d.ProfileID], err = s.Profiles().Find(ctx, d.ProfileID); err != nil {
+			return r, p, fmt.Errorf("device profile %s: %w", d.ProfileID, err)
+		}
+	}
+	for _, g := range spec.Groups {
+		group, err := s.Groups().Find(ctx, g.DevEUI)
+		if err != nil {
+			return r, p, fmt.Errorf("multicast group %s: %w", g.DevEUI, err)
+		}
+		r.Groups = append(r.Groups, group)
+	}
+	return r, p, nil
 }

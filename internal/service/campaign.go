@@ -39,14 +39,31 @@ func (s *Service) Start(ctx context.Context, campaignID string) (fleet.Campaign,
 		return c, err
 	}
 	ctx = context.WithoutCancel(ctx) // see order
-	err = s.runner.Start(ctx, campaignID, s.orderEntry(a, "start", c, ""))
+	along, err := s.alongStart(a, c)
+	if err != nil {
+		return fleet.Campaign{}, err
+	}
+	err = s.runner.Start(ctx, campaignID, along)
 	if errors.Is(err, campaign.ErrBlocked) {
 		err = fmt.Errorf("campaign %s %w: %w", campaignID, ErrBlocked, err)
 	}
 	if err != nil {
 		return fleet.Campaign{}, err
 	}
+	s.wake()
 	return s.Campaigns.Find(ctx, campaignID)
+}
+
+// alongStart returns what is stored with the start of a campaign: whose order it was, and that what is
+// expected of it be predicted.
+func (s *Service) alongStart(a identity.Actor, c fleet.Campaign) (store.Along, error) {
+	started := s.orderEntry(a, "start", c, "")
+	a.SubscriberID = c.SubscriberID
+	job, err := newJob(a, s.wall(), s.wall(), jobForecast, forecastArgs{c.ID})
+	if err != nil {
+		return store.Along{}, err
+	}
+	return store.Along{Audit: []store.AuditEntry{started, entry(a, s.wall(), "job.create", "job", job.ID, jobForecast)}, Jobs: []store.Job{job}}, nil
 }
 
 // subscriberAllows returns ErrQuota if the subscriber runs as many campaigns as it may, ErrState if it

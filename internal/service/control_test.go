@@ -142,7 +142,7 @@ func TestOutcomeIsReadFromWhatIsStored(t *testing.T) {
 	_, err = w.Outcome(ctx, "none")
 	wantError(t, err, store.ErrNotFound)
 	spec, err := json.Marshal(campaign.Spec{ID: w.campaign.ID, Devices: []campaign.Member{{DevEUI: lorawan.EUI64{1}}, {DevEUI: lorawan.EUI64{3}}},
-		Lanes: []campaign.Lane{{}}, Groups: []campaign.GroupSpec{{DevEUI: lorawan.EUI64{2, 1}}}})
+		Lanes: []campaign.Lane{{}}, Traits: []campaign.Traits{{}}, Groups: []campaign.GroupSpec{{DevEUI: lorawan.EUI64{2, 1}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

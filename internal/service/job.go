@@ -19,6 +19,7 @@ const (
 	jobRotateSecrets = "secrets.rotate"
 	jobReportUsage   = "reports.usage"
 	jobStartCampaign = "campaigns.start"
+	jobForecast      = "campaigns.forecast"
 )
 
 // How jobs are worked on.
@@ -38,6 +39,7 @@ var jobKinds = map[string]work{
 	jobRotateSecrets: rotateSecrets,
 	jobReportUsage:   reportUsage,
 	jobStartCampaign: startScheduled,
+	jobForecast:      keepForecast,
 }
 
 // task is a job at work.
@@ -56,13 +58,8 @@ func (s *Service) enqueue(ctx context.Context, c *changes, kind string, args any
 
 // enqueueFor is enqueue for a job that is not to begin before a time.
 func (s *Service) enqueueFor(ctx context.Context, c *changes, due time.Time, kind string, args any) (store.Job, error) {
-	raw, err := json.Marshal(args)
+	j, err := newJob(c.actor, c.wall, due, kind, args)
 	if err != nil {
-		return store.Job{}, err
-	}
-	j := store.Job{Kind: kind, State: store.JobQueued, Args: raw, SubscriberID: c.actor.SubscriberID, UserID: c.actor.UserID, Login: c.actor.Login,
-		DueAt: due, CreatedAt: c.wall, UpdatedAt: c.wall}
-	if err := setID(&j.ID); err != nil {
 		return j, err
 	}
 	if err := c.everything.Jobs().Create(ctx, &j); err != nil {
@@ -70,6 +67,17 @@ func (s *Service) enqueueFor(ctx context.Context, c *changes, due time.Time, kin
 	}
 	c.record("job.create", "job", j.ID, kind)
 	return j, nil
+}
+
+// newJob returns a job that somebody wants at a time of people, and that is not to begin before another.
+func newJob(a identity.Actor, wall, due time.Time, kind string, args any) (store.Job, error) {
+	raw, err := json.Marshal(args)
+	if err != nil {
+		return store.Job{}, err
+	}
+	j := store.Job{Kind: kind, State: store.JobQueued, Args: raw, SubscriberID: a.SubscriberID, UserID: a.UserID, Login: a.Login,
+		DueAt: due, CreatedAt: wall, UpdatedAt: wall}
+	return j, setID(&j.ID)
 }
 
 // Jobs returns a page of the jobs of who asks's subscriber.

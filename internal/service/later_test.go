@@ -23,11 +23,11 @@ type refusing struct {
 	times int
 }
 
-func (r *refusing) Start(ctx context.Context, id string, audit ...store.AuditEntry) error {
+func (r *refusing) Start(ctx context.Context, id string, along store.Along) error {
 	if r.times--; r.times >= 0 {
 		return r.err
 	}
-	return r.Runner.Start(ctx, id, audit...)
+	return r.Runner.Start(ctx, id, along)
 }
 
 // actions returns what the audit log has about the campaign, the oldest first, with the notes.

@@ -13,7 +13,7 @@ import (
 type NoNetwork struct{}
 
 // Start returns ErrState.
-func (NoNetwork) Start(context.Context, string, ...store.AuditEntry) error { return errNoNetwork }
+func (NoNetwork) Start(context.Context, string, store.Along) error { return errNoNetwork }
 
 // Order returns ErrState.
 func (NoNetwork) Order(context.Context, string, campaign.Input, ...store.AuditEntry) (campaign.Receipt, error) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/starling-fuota/starling/campaign"
+	"github.com/starling-fuota/starling/forecast"
 	"github.com/starling-fuota/starling/internal/store"
 	"github.com/starling-fuota/starling/lorawan"
 )
@@ -14,8 +15,12 @@ import (
 // Outcome is what a campaign has come to, read from what its engine has stored. Nothing of it
 // is kept beside that: a report of a campaign that has ended says the same at any time.
 type Outcome struct {
-	Name    string
-	Report  campaign.Report
+	Name   string
+	Report campaign.Report
+	// Forecast is what was expected of it, and Figures are the one beside the other.
+	Forecast forecast.Kept
+	Figures  []forecast.Figure
+
 	spec    campaign.Spec
 	devices []campaign.Device // in the order of spec
 }
@@ -51,7 +56,7 @@ func (s *Service) Outcome(ctx context.Context, campaignID string) (*Outcome, err
 		}
 	}
 	out.Report = campaign.NewReport(&out.spec, head, out.devices, groups)
-	return out, nil
+	return out, s.review(ctx, campaignID, out)
 }
 
 func unmarshalRow(rows map[lorawan.EUI64][]byte, eui lorawan.EUI64, to any) error {

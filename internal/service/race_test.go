@@ -77,9 +77,9 @@ type impatient struct {
 	leave func()
 }
 
-func (r impatient) Start(ctx context.Context, id string, audit ...store.AuditEntry) error {
+func (r impatient) Start(ctx context.Context, id string, along store.Along) error {
 	r.leave()
-	return r.Runner.Start(ctx, id, audit...)
+	return r.Runner.Start(ctx, id, along)
 }
 
 func (r impatient) Order(ctx context.Context, id string, in campaign.Input, audit ...store.AuditEntry) (campaign.Receipt, error) {

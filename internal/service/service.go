@@ -20,9 +20,9 @@ import (
 // from it takes its time and is seen as progress.
 type Runner interface {
 	// Start plans a configured campaign and makes it RUNNING. Errors that an operator
-	// can do something about are FieldErrors or wrap ErrState. The audit entries are stored
+	// can do something about are FieldErrors or wrap ErrState. What comes along is stored
 	// in the transaction that makes it RUNNING.
-	Start(ctx context.Context, campaignID string, audit ...store.AuditEntry) error
+	Start(ctx context.Context, campaignID string, along store.Along) error
 	// Order gives a running campaign an order: one of the inputs of package campaign that
 	// name who asks. The audit entries are stored in the transaction of what follows from
 	// it. A refused order is a campaign.RefusedError; it changes nothing and leaves no entry.

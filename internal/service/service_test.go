@@ -34,13 +34,17 @@ var ctx = service.As(context.Background(), identity.System(fleet.DefaultSubscrib
 type fakeRunner struct {
 	store  store.Store
 	orders []string
+	jobs   bool             // that come along with a start are kept; its runs are no real ones
 	inputs []campaign.Input // of the orders to running campaigns
 	now    func() time.Time
 }
 
-func (r *fakeRunner) Start(ctx context.Context, id string, audit ...store.AuditEntry) error {
+func (r *fakeRunner) Start(ctx context.Context, id string, along store.Along) error {
 	r.orders = append(r.orders, "start")
-	run := store.Run{CampaignID: id, Started: r.now(), Devices: map[lorawan.EUI64][]byte{}, Audit: audit}
+	if !r.jobs {
+		along.Jobs = nil
+	}
+	run := store.Run{CampaignID: id, Started: r.now(), Devices: map[lorawan.EUI64][]byte{}, Along: along}
 	c, err := r.store.Campaigns().Find(ctx, id)
 	if err != nil {
 		return err
@@ -337,7 +341,7 @@ func TestOrdersFitTheState(t *testing.T) {
 	}
 	_, err = w.Start(ctx, "no")
 	wantError(t, err, store.ErrNotFound)
-	wantError(t, service.NoNetwork{}.Start(ctx, id), service.ErrState)
+	wantError(t, service.NoNetwork{}.Start(ctx, id, store.Along{}), service.ErrState)
 }
 
 func TestOneRunningCampaignPerGroup(t *testing.T) {

@@ -62,6 +62,13 @@ type Runs interface {
 	// GroupProgress returns the groups of a run ordered by DevEUI.
 	GroupProgress(ctx context.Context, campaignID string) ([]Row, error)
 
+	// KeepForecast stores what was expected of a run, unless something is stored already: the first one
+	// stays. It returns ErrNotFound without the run.
+	KeepForecast(ctx context.Context, campaignID string, forecast []byte) error
+
+	// Forecast returns what KeepForecast has stored of a run, or ErrNotFound.
+	Forecast(ctx context.Context, campaignID string) ([]byte, error)
+
 	// Timeline returns entries in the order in which they were committed.
 	Timeline(ctx context.Context, campaignID string, q TimelineQuery) ([]TimelineEntry, error)
 }
@@ -79,11 +86,17 @@ type Run struct {
 	Beside  []string
 	Devices map[lorawan.EUI64][]byte
 	Groups  map[lorawan.EUI64][]byte
-	WakeAt  time.Time    // of the last step
-	Audit   []AuditEntry // whose order it was; written by CreateRun, not returned
+	WakeAt  time.Time // of the last step
+	Along             // whose order it was; written by CreateRun, not returned
 	// Timeline is what the plan found, such as devices that do not take part. Written by CreateRun, not
 	// returned. Seq is given by the store.
 	Timeline []TimelineEntry
+}
+
+// Along is what is stored in the transaction that starts a campaign, beside its run.
+type Along struct {
+	Audit []AuditEntry
+	Jobs  []Job // with identifiers
 }
 
 // Step is what one step of a campaign changes. Rows that are not named stay as they are.

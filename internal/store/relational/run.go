@@ -53,6 +53,14 @@ func (d DB) Start(ctx context.Context, q Querier, run store.Run) error {
 	if err := d.announce(ctx, q); err != nil {
 		return err
 	}
+	here := func(_ context.Context, f func(Querier) error) error { return f(q) }
+	inside := DB{Dialect: d.Dialect, Reader: q, View: here, Write: here, Once: here, Vault: d.Vault}
+	for i := range run.Jobs {
+		job := run.Jobs[i] // a transaction that collided runs again with the caller's
+		if err := inside.Jobs().Create(ctx, &job); err != nil {
+			return err
+		}
+	}
 	return Record(ctx, q, run.Audit)
 }
 
@@ -117,6 +125,28 @@ func loadRun(ctx context.Context, q Querier, campaignID string) (store.Run, erro
 		}, "SELECT dev_eui, state FROM "+table+" WHERE campaign_id = ?", campaignID)
 	}
 	return run, err
+}
+
+// KeepForecast stores what was expected of a run, unless something is stored already.
+func (d DB) KeepForecast(ctx context.Context, campaignID string, forecast []byte) error {
+	err := d.Write(ctx, func(q Querier) error {
+		var found int
+		if err := one(ctx, q, []any{&found}, "SELECT 1 FROM run WHERE campaign_id = ?", campaignID); err != nil {
+			return err
+		}
+		_, err := q.Exec(ctx, "INSERT INTO run_forecast (campaign_id, forecast) VALUES (?, ?) ON CONFLICT DO NOTHING", campaignID, Blob(forecast))
+		return err
+	})
+	return AboutRun(campaignID, err)
+}
+
+// Forecast returns what was expected of a run.
+func (d DB) Forecast(ctx context.Context, campaignID string) (forecast []byte, err error) {
+	err = one(ctx, d.Reader, []any{&forecast}, "SELECT forecast FROM run_forecast WHERE campaign_id = ?", campaignID)
+	if err != nil {
+		err = fmt.Errorf("forecast: %w", err)
+	}
+	return forecast, AboutRun(campaignID, err)
 }
 
 // PendingOutbox returns the frames to send, oldest first.

@@ -106,6 +106,44 @@ func runSurvives(t *testing.T, open Open) {
 	}
 }
 
+func startedAlong(t *testing.T, open Open) {
+	ctx := context.Background()
+	s := open(t, t.TempDir())
+	c := testCampaign("c")
+	must(t, s.Campaigns().Create(ctx, &c))
+	job := store.Job{ID: "j", SubscriberID: fleet.DefaultSubscriber, Kind: "campaigns.forecast", State: store.JobQueued, CreatedAt: day, UpdatedAt: day}
+	run := store.Run{CampaignID: "c", Started: day, Along: store.Along{Audit: []store.AuditEntry{{At: day, Action: "campaign.start"}}, Jobs: []store.Job{job, job}}}
+	if err := s.CreateRun(ctx, run); err == nil {
+		t.Fatal("one job is stored twice")
+	}
+	_, err := s.Jobs().Find(ctx, "j")
+	want(t, err, store.ErrNotFound)
+	_, err = s.RunInfo(ctx, "c")
+	want(t, err, store.ErrNotFound)
+	run.Jobs = run.Jobs[:1]
+	must(t, s.CreateRun(ctx, run))
+	job.Revision = 1
+	same(t, "job", find(t, s.Jobs(), "j"), job)
+	audit, err := s.Audit(ctx, store.AuditQuery{})
+	if err != nil || len(audit.Items) != 1 || audit.Items[0].Action != "campaign.start" {
+		t.Errorf("audit log %+v, %v", audit.Items, err)
+	}
+}
+
+func forecasts(t *testing.T, open Open) {
+	ctx := context.Background()
+	s, place := started(t, open)
+	_, err := s.Forecast(ctx, "c")
+	want(t, err, store.ErrNotFound)
+	want(t, s.KeepForecast(ctx, "no", []byte("f")), store.ErrNotFound)
+	must(t, s.KeepForecast(ctx, "c", []byte("first")))
+	must(t, s.KeepForecast(ctx, "c", []byte("second")))
+	s = open(t, place) // without closing it first
+	got, err := s.Forecast(ctx, "c")
+	must(t, err)
+	same(t, "forecast", string(got), "first")
+}
+
 func startOnce(t *testing.T, open Open) {
 	ctx := context.Background()
 	s, _ := started(t, open)
@@ -189,7 +227,7 @@ func orders(t *testing.T, open Open) {
 	entry := func(action string) []store.AuditEntry {
 		return []store.AuditEntry{{At: day, SubscriberID: "default", Login: "anna", Action: action, Kind: "campaign", ObjectID: "d"}}
 	}
-	run := store.Run{CampaignID: "d", Started: day, Epoch: 1, Audit: entry("campaign.start")}
+	run := store.Run{CampaignID: "d", Started: day, Epoch: 1, Along: store.Along{Audit: entry("campaign.start")}}
 	must(t, s.CreateRun(ctx, run))
 	run.Audit = entry("campaign.start-again")
 	want(t, s.CreateRun(ctx, run), store.ErrConflict)

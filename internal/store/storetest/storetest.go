@@ -84,6 +84,8 @@ func Run(t *testing.T, openWith OpenWith) {
 		{"ABrokenUploadLeavesNothing", brokenUpload},
 		{"ARunSurvivesReopening", runSurvives},
 		{"OnlyConfiguredCampaignsStart", startOnce},
+		{"WhatComesAlongWithAStartIsStoredWithIt", startedAlong},
+		{"WhatWasExpectedOfARunStays", forecasts},
 		{"AStepIsStoredWholeOrNotAtAll", failedStep},
 		{"AStepOfAnotherEpochIsFencedOff", fencing},
 		{"OrdersAreInTheAuditLog", orders},
