@@ -31,25 +31,35 @@ func NewReader(src io.ByteReader) *Reader { return &Reader{src: src} }
 // of the source as they are.
 func (r *Reader) Read(b []byte) (int, error) {
 	for n := range b {
-		if r.left == 0 && r.err == nil {
-			r.record()
-		}
-		if r.err != nil {
-			if n > 0 {
-				return n, nil
-			}
+		c, ok := r.next()
+		if !ok && n == 0 {
 			return 0, r.err
 		}
-		b[n] = r.byte
-		if r.kind == scattered {
-			if b[n], r.err = r.need(); r.err != nil {
-				return n, nil
-			}
+		if !ok {
+			return n, nil
 		}
-		r.left--
-		r.out++
+		b[n] = c
 	}
 	return len(b), nil
+}
+
+// next returns one byte; false: there is none, and err says why.
+func (r *Reader) next() (byte, bool) {
+	if r.left == 0 && r.err == nil {
+		r.record()
+	}
+	if r.err != nil {
+		return 0, false
+	}
+	c := r.byte
+	if r.kind == scattered {
+		if c, r.err = r.need(); r.err != nil {
+			return 0, false
+		}
+	}
+	r.left--
+	r.out++
+	return c, true
 }
 
 // record reads the head of a record, and the byte that is to be repeated.

@@ -22,6 +22,15 @@ func Bits(src []byte, p Params) (int, error) {
 	return NewMatches(src, p.Window).Bits(p.Lookahead)
 }
 
+// Estimate is about what Bits returns, and never less, for a small part of an input: of large windows it
+// searches the first 4 KiB only. Searches that weigh one patch against another call it very often.
+func Estimate(src []byte, p Params) (bits int, err error) {
+	if err := p.Check(); err != nil {
+		return 0, err
+	}
+	return int(NewMatches(src, min(p.Window, 12)).parse(p)[0]), nil
+}
+
 // Matches holds the longest match at every byte of one input for one window, so that several lookaheads
 // are tried for the price of one search. It takes 7 bytes for each byte of input, and 13 more while it is made.
 type Matches struct {

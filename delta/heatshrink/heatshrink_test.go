@@ -137,6 +137,21 @@ func TestNoParseIsShorter(t *testing.T) {
 	}
 }
 
+func TestEstimateIsNeverLess(t *testing.T) {
+	for _, p := range allParams() {
+		for i, plain := range inputs(5) {
+			bits, err := heatshrink.Bits(plain, p)
+			about, err2 := heatshrink.Estimate(plain, p)
+			if err != nil || err2 != nil || about < bits || p.Window <= 12 && about != bits {
+				t.Errorf("%v, input %d: about %d of %d bits, %v, %v", p, i, about, bits, err, err2)
+			}
+		}
+	}
+	if _, err := heatshrink.Estimate(nil, heatshrink.Params{}); !errors.Is(err, heatshrink.ErrParams) {
+		t.Error(err)
+	}
+}
+
 func TestBestLookaheadIsTheSmallest(t *testing.T) {
 	for _, plain := range inputs(20) {
 		for w := 4; w <= 15; w++ {

@@ -1,5 +1,7 @@
 package heatshrink
 
+import "math/bits"
+
 // Input made of patches is mostly zeros, where chains of equal beginnings would be as long as the window
 // at every byte. So bytes inside a run are searched by what ends the run:
 //
@@ -16,15 +18,13 @@ package heatshrink
 // minRun is the rest of a run from which on it is searched as a run. Shorter ones go by their first bytes.
 const minRun = 4
 
-// hashBits is the logarithm of the number of chains.
-const hashBits = 16
-
 // search fills length and distance.
 func (m *Matches) search() {
 	n := len(m.src)
 	m.length, m.distance = make([]int32, n), make([]uint16, n)
 	// The zeros before the start are a run like any other: positions are counted from their first.
 	window := 1 << m.window
+	hashBits := max(8, min(bits.Len(uint(n)), 16)) // as many chains as bytes: small inputs are searched very often
 	s := searcher{
 		src:     make([]byte, window+n),
 		window:  window,
@@ -32,6 +32,7 @@ func (m *Matches) search() {
 		keyLen:  Params{Window: m.window, Lookahead: 3}.tokenBits()/literalBits + 1,
 		rest:    make([]int32, window+n),
 		head:    make([]int32, 1<<hashBits),
+		shift:   32 - hashBits,
 		prev:    make([]int32, window+n),
 		prevRun: make([]int32, window+n),
 	}
@@ -62,6 +63,7 @@ type searcher struct {
 	keyLen int     // shortest match that can be cheaper than literals, 1..3; chains have so many bytes in common
 	rest   []int32 // of the run at each position
 	head   []int32 // of each chain, the last position in it, plus one
+	shift  int     // of a hash, to the number of a chain
 	prev   []int32 // the position before it in the same chain, plus one
 	runs   [256]int32
 	// prevRun leads from the start of a run to the start of the run of the same byte before it, plus one.
@@ -84,7 +86,7 @@ func (s *searcher) hash(i int) (uint32, bool) {
 			key = key<<8 | uint32(b)
 		}
 	}
-	return key * 2654435761 >> (32 - hashBits), true
+	return key * 2654435761 >> s.shift, true
 }
 
 func (s *searcher) insert(i int) {
