@@ -60,7 +60,8 @@ type Options struct {
 	// of covers, without the map. It is required.
 	Size func(view []byte, covers []cover.Cover) (int, error)
 
-	// Rounds is how often map and covers are derived from one another, at most; 0: 5.
+	// Rounds is how often map and covers are derived from one another, at most. 0: 5 for images
+	// of up to 256 KiB, 3 up to 512 KiB, 2 beyond.
 	Rounds int
 }
 
@@ -87,7 +88,7 @@ func Choose(old, target []byte, o Options) (Choice, error) {
 		o.Find = func(view []byte) []cover.Cover { return cover.Find(view, target, cover.Params{}) }
 	}
 	if o.Rounds <= 0 {
-		o.Rounds = 5
+		o.Rounds = rounds(len(old))
 	}
 	if o.Covers == nil {
 		o.Covers = o.Find(old)
@@ -127,4 +128,16 @@ func Choose(old, target []byte, o Options) (Choice, error) {
 		}
 	}
 	return best, nil
+}
+
+// rounds is how many rounds an image of size bytes is worth: the time of one grows with the
+// size, and the first and the last bring most of what there is.
+func rounds(size int) int {
+	switch {
+	case size <= 256<<10:
+		return 5
+	case size <= 512<<10:
+		return 3
+	}
+	return 2
 }

@@ -7,6 +7,10 @@ import (
 	"math"
 )
 
+// Margin is how many bytes before the ones that are asked for a view looks at, at most. What is patched in
+// place holds back that many bytes more.
+const Margin = before + wordSize - 1
+
 // block is how many bytes of the old image a View works on at a time.
 const block = 256
 

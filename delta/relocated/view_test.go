@@ -134,7 +134,7 @@ func TestEveryPartOfAViewIsTheSameByItself(t *testing.T) {
 			if !bytes.Equal(got, whole[from:to]) {
 				t.Fatalf("%d..%d: % x, want % x", from, to, got, whole[from:to])
 			}
-			if n.low < int64(from&^3)-8 || n.high > int64(to+3)&^3+4 {
+			if n.low < int64(from&^3)-8 || n.low < int64(from)-relocated.Margin || n.high > int64(to+3)&^3+4 {
 				t.Fatalf("%d..%d: read %d..%d", from, to, n.low, n.high)
 			}
 		}
