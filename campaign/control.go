@@ -279,7 +279,7 @@ func (c *Campaign) retry(in RetryRequested) {
 		case c.earlier(i):
 			c.takeUp(i)
 			c.change(i, func(d *Device) { d.again(c.head.Wave, c.stages) })
-			if c.head.Gate >= 0 {
+			if c.at(d.Stage) <= c.head.Gate {
 				c.begin(i)
 			}
 		case d.lacksFragments() && !c.ahead(i):

@@ -338,10 +338,16 @@ func (c *Campaign) deadline(i int) {
 // campaign still needs. Once fragments are under way it is too late for this session.
 func (c *Campaign) joined(in Joined) {
 	i, ok := c.index[in.DevEUI]
-	if !ok || !c.started() || c.devices[i].Outcome != Active {
+	if !ok || !c.started() {
 		return
 	}
 	d := &c.devices[i]
+	if d.Outcome == Failed && (d.SetUp || d.Session) {
+		c.change(i, func(d *Device) { d.SetUp, d.Session = false, false }) // for another wave
+	}
+	if d.Outcome != Active {
+		return
+	}
 	if !d.SetUp || c.at(d.Stage) >= c.at(StageMcSession) && c.head.Gate > c.at(StageMcSession) {
 		return
 	}

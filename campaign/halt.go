@@ -23,38 +23,47 @@ const (
 )
 
 // remedy is what is known about a reason for which devices fail: what kind of failure it is
-// for the abort rules, and if another session can help, because nothing but radio was in the way.
+// for the abort rules, and if another session can help.
 type remedy struct {
-	kind  fleet.AbortKind
-	radio bool
+	kind fleet.AbortKind
+	help help
 }
+
+// help is what another session can do for a device that has failed.
+type help uint8
+
+const (
+	helpNone  help = iota
+	helpLater      // nothing but radio was in the way: when the device is back, or its link is better
+	helpNow        // the device was there, and had bad luck
+)
 
 // remedies of the reasons of devices. A reason that is not here counts for rules about any failure only.
 var remedies = map[Reason]remedy{
-	ReasonNoUplink:         {fleet.AbortNoAnswer, true},
-	ReasonNoAnswer:         {fleet.AbortNoAnswer, true},
-	ReasonNotSent:          {fleet.AbortNoAnswer, true},
-	ReasonLate:             {fleet.AbortNoAnswer, true},
-	ReasonSessionMissed:    {fleet.AbortNoAnswer, true},
-	ReasonClockWrong:       {fleet.AbortRefused, true},
-	ReasonGroupIDRefused:   {fleet.AbortRefused, false},
-	ReasonDataRateRefused:  {fleet.AbortRefused, false},
-	ReasonFrequencyRefused: {fleet.AbortRefused, false},
-	ReasonFragAlgo:         {fleet.AbortRefused, false},
-	ReasonFragMemory:       {fleet.AbortRefused, false},
-	ReasonFragIndex:        {fleet.AbortRefused, false},
-	ReasonFragDescriptor:   {fleet.AbortRefused, false},
-	ReasonFragReplay:       {fleet.AbortRefused, false},
-	ReasonRebootRefused:    {fleet.AbortRefused, false},
-	ReasonFragIncomplete:   {fleet.AbortIncomplete, true},
-	ReasonFragDecoder:      {fleet.AbortIncomplete, true},
-	ReasonFragNoSession:    {fleet.AbortIncomplete, true},
-	ReasonFragMIC:          {fleet.AbortIntegrity, false},
-	ReasonImageCorrupt:     {fleet.AbortIntegrity, false},
-	ReasonImageNone:        {fleet.AbortInstall, false},
-	ReasonImageHardware:    {fleet.AbortInstall, false},
-	ReasonImageVersion:     {fleet.AbortInstall, false},
-	ReasonVersionMismatch:  {fleet.AbortInstall, false},
+	ReasonNoUplink:         {fleet.AbortNoAnswer, helpLater},
+	ReasonNoAnswer:         {fleet.AbortNoAnswer, helpNow},
+	ReasonNotSent:          {fleet.AbortNoAnswer, helpNow},
+	ReasonLate:             {fleet.AbortNoAnswer, helpNow},
+	ReasonSessionMissed:    {fleet.AbortNoAnswer, helpNow},
+	ReasonClockWrong:       {fleet.AbortRefused, helpNow},
+	ReasonGroupIDRefused:   {fleet.AbortRefused, helpNone},
+	ReasonDataRateRefused:  {fleet.AbortRefused, helpNone},
+	ReasonFrequencyRefused: {fleet.AbortRefused, helpNone},
+	ReasonFragAlgo:         {fleet.AbortRefused, helpNone},
+	ReasonFragMemory:       {fleet.AbortRefused, helpNone},
+	ReasonFragIndex:        {fleet.AbortRefused, helpNone},
+	ReasonFragDescriptor:   {fleet.AbortRefused, helpNone},
+	ReasonFragReplay:       {fleet.AbortRefused, helpNone},
+	ReasonRebootRefused:    {fleet.AbortRefused, helpNone},
+	ReasonFragIncomplete:   {fleet.AbortIncomplete, helpLater},
+	ReasonFragDecoder:      {fleet.AbortIncomplete, helpLater},
+	ReasonFragNoSession:    {fleet.AbortIncomplete, helpNow},
+	ReasonFragMIC:          {fleet.AbortIntegrity, helpNone},
+	ReasonImageCorrupt:     {fleet.AbortIntegrity, helpNone},
+	ReasonImageNone:        {fleet.AbortInstall, helpNone},
+	ReasonImageHardware:    {fleet.AbortInstall, helpNone},
+	ReasonImageVersion:     {fleet.AbortInstall, helpNone},
+	ReasonVersionMismatch:  {fleet.AbortInstall, helpNone},
 }
 
 // kinds is how many kinds of failures there are.

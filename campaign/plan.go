@@ -113,8 +113,11 @@ func Plan(r Request) (Planned, error) {
 	if !c.Schedule.IsZero() {
 		p.out.Spec.Schedule = c.Schedule.WithDefaults()
 	}
-	if c.CatchUp.Rounds > 0 {
+	switch {
+	case c.CatchUp.Rounds > 0:
 		p.out.Spec.CatchUp = c.CatchUp.WithDefaults()
+	case c.CatchUp.Rounds == 0 && c.Type != fleet.MCGroupCampaign && c.RebootAt.IsZero():
+		p.out.Spec.CatchUp = secondChance
 	}
 	if err := p.checkFile(); err != nil {
 		return Planned{}, err

@@ -266,6 +266,9 @@ func (s *simulation) schedule(seed uint64) {
 		}
 		campaign.AssignWaves(s.spec.ID, s.spec.Phases, s.spec.Devices)
 		s.spec.CatchUp = fleet.CatchUp{Rounds: r.IntN(4), Wait: time.Duration(1+r.IntN(8)) * time.Hour}
+		if seed%4 == 3 {
+			s.spec.CatchUp = fleet.CatchUp{Rounds: 1} // the second chance
+		}
 		if s.spec.Type == fleet.FOTACampaign {
 			s.spec.Schedule.Reboot = []fleet.RebootMode{fleet.RebootAuto, fleet.RebootCountdown, fleet.RebootNow, fleet.RebootManual}[r.IntN(4)]
 			s.spec.Schedule.RebootPatience = 12 * time.Hour

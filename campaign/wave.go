@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -42,21 +43,30 @@ type Interval struct {
 // ReasonOrderNotBetween refuses a promotion: there is nothing to promote, or something else is in the way.
 const ReasonOrderNotBetween Reason = "order.not_between_phases"
 
+// secondChance is the default of catching up: one more wave, and none but devices that have answered
+// something take part. It costs the air time of a block, so it is for no link that has shown that it cannot
+// carry one, and it waits for nobody who may be gone for good.
+var secondChance = fleet.CatchUp{Rounds: 1}
+
 // catchesUp tells if devices that fail for the radio get another wave.
 func (c *Campaign) catchesUp() bool { return c.head.CaughtUp < c.spec.CatchUp.Rounds }
 
-// lost is how many devices have failed for good.
+// helps tells if the waves that catch up are for a device that has failed.
+func (c *Campaign) helps(d *Device) bool {
+	help := remedies[d.Reason].help
+	if c.spec.CatchUp == secondChance {
+		return d.Outcome == Failed && help == helpNow && d.Answered > 0
+	}
+	return d.Outcome == Failed && help != helpNone
+}
+
+// lost is how many devices have failed for good. A second chance is no reason to go on with a
+// campaign that falls short.
 func (c *Campaign) lost() int {
-	if !c.catchesUp() {
+	if !c.catchesUp() || c.spec.CatchUp == secondChance {
 		return c.tally[Failed]
 	}
-	lost := 0
-	for i := range c.devices {
-		if d := &c.devices[i]; d.Outcome == Failed && !remedies[d.Reason].radio {
-			lost++
-		}
-	}
-	return lost
+	return c.tally[Failed] - len(c.away())
 }
 
 // nextPhase returns the wave after the present one that has devices, or 0.
@@ -79,7 +89,7 @@ func (c *Campaign) waveName() string {
 		return c.spec.Phases[w].Label(w + 1)
 	case len(c.spec.Phases) > 0:
 		return "rest"
-	case c.catchesUp():
+	case c.catchesUp() && c.spec.CatchUp != secondChance:
 		return "first wave"
 	}
 	return ""
@@ -178,7 +188,7 @@ func (c *Campaign) promote(over WaveState, next int) {
 func (c *Campaign) away() []int {
 	var away []int
 	for i := range c.devices {
-		if d := &c.devices[i]; d.Outcome == Failed && remedies[d.Reason].radio {
+		if c.helps(&c.devices[i]) {
 			away = append(away, i)
 		}
 	}
@@ -187,12 +197,19 @@ func (c *Campaign) away() []int {
 
 // awaitAway waits for devices that failed for the radio. Who is heard takes part in the next wave.
 func (c *Campaign) awaitAway(over WaveState, away []int) {
+	wait := c.spec.CatchUp.Wait
+	if c.spec.CatchUp == secondChance {
+		over.Name = cmp.Or(over.Name, "first wave")
+		for _, i := range away {
+			wait = max(wait, 2*c.slowness(i)+answerMargin)
+		}
+	}
 	c.endWave(over)
 	for _, i := range away {
 		c.change(i, func(d *Device) { d.Heard = time.Time{} })
 	}
-	c.head.Interval = Interval{Next: max(c.head.Wave, len(c.spec.Phases)) + 1, Until: c.now.Add(c.spec.CatchUp.Wait), CatchUp: true}
-	c.tell("catchup.waits", "%d devices were away: those that are heard until %s get another session", len(away), c.head.Interval.Until.Format(time.RFC3339))
+	c.head.Interval = Interval{Next: max(c.head.Wave, len(c.spec.Phases)) + 1, Until: c.now.Add(wait), CatchUp: true}
+	c.tell("catchup.waits", "%d devices failed for the radio: those that are heard until %s get another session", len(away), c.head.Interval.Until.Format(time.RFC3339))
 }
 
 // waits tells if the campaign is between two waves, and begins the next one when it is time for that.
@@ -233,11 +250,12 @@ func (c *Campaign) waitsForAway(b Interval) bool {
 	}
 	c.head.CaughtUp++
 	c.head.Wave = b.Next
-	c.beginWave(func(d *Device) bool { return d.Outcome == Failed && remedies[d.Reason].radio && !d.Heard.IsZero() }, func(d *Device) { d.again(b.Next, c.stages) })
+	c.beginWave(func(d *Device) bool { return c.helps(d) && !d.Heard.IsZero() }, func(d *Device) { d.again(b.Next, c.stages) })
 	return false
 }
 
-// again lets a device that failed begin a wave. Who has the whole block keeps it, and goes on where it was.
+// again lets a device that failed begin a wave. Who has the whole block keeps it, and goes on where it was; who
+// has the group keeps that.
 func (d *Device) again(wave int, stages []Stage) {
 	was := *d
 	*d = Device{
@@ -249,6 +267,9 @@ func (d *Device) again(wave int, stages []Stage) {
 	if was.Complete {
 		d.Stage, d.Complete, d.Session = was.Stage, true, was.Session
 		return
+	}
+	if was.SetUp && was.Reason != ReasonFragNoSession {
+		d.Stage = stages[1]
 	}
 	if was.Session || was.SessionCnt > 0 {
 		d.FirstCnt = was.SessionCnt + 1

@@ -80,9 +80,13 @@ func (r AbortRule) String() string {
 	return fmt.Sprintf("more than %g %% for %s", r.AbovePercent, r.Kind)
 }
 
-// CatchUp gives devices that were away another try, with a session of their own, after the last phase.
+// CatchUp gives devices that failed for the radio another try, with a session of their own, after the last phase.
+//
+// By default there is one, at once, for those that were there and had bad luck: they were heard, but an answer
+// or the session was lost. With Rounds, devices that were away and devices that missed too many fragments are
+// waited for as well.
 type CatchUp struct {
-	Rounds int           `json:"rounds,omitempty"` // 0: none
+	Rounds int           `json:"rounds,omitempty"` // sessions for devices that were away; 0: the default; -1: nobody gets another try
 	Wait   time.Duration `json:"-"`                // "wait_s": how long such devices are waited for before each; 0: 1 day
 }
 
@@ -138,7 +142,7 @@ func (c Campaign) checkPhases(k *checks) {
 		k.percent(at+".above_percent", r.AbovePercent)
 		k.that(r.MinSample >= 0, at+".min_sample", "is negative", "")
 	}
-	k.that(c.CatchUp.Rounds >= 0 && c.CatchUp.Rounds <= maxCatchUps, "catch_up.rounds", fmt.Sprintf("is not within 0 to %d", maxCatchUps), "")
+	k.that(c.CatchUp.Rounds >= -1 && c.CatchUp.Rounds <= maxCatchUps, "catch_up.rounds", fmt.Sprintf("is not within -1 to %d", maxCatchUps), "")
 	k.span("catch_up.wait_s", c.CatchUp.Wait, 90*24*time.Hour)
 }
 

@@ -76,7 +76,7 @@ func (c Campaign) checkSchedule(k *checks) {
 	k.that(s.Reboot == RebootAuto || c.Type == FOTACampaign, "schedule.reboot", "is set", "only FOTA campaigns reboot devices")
 	k.that(s.Reboot != RebootAtTime || !c.RebootAt.IsZero(), "reboot_at", "is missing", `say when, or leave schedule.reboot at "auto"`)
 	k.that(s.Reboot == RebootAuto || s.Reboot == RebootAtTime || c.RebootAt.IsZero(), "reboot_at", fmt.Sprintf("is set, and schedule.reboot is %q", s.Reboot), "choose one of the two")
-	k.that(c.RebootAt.IsZero() || len(c.Phases) == 0 && c.CatchUp.Rounds == 0, "reboot_at", "is one time for all devices, and the campaign has phases or catches up", `let each reboot when it is through: leave reboot_at out`)
+	k.that(c.RebootAt.IsZero() || len(c.Phases) == 0 && c.CatchUp.Rounds <= 0, "reboot_at", "is one time for all devices, and the campaign has phases or catches up", `let each reboot when it is through: leave reboot_at out`)
 	k.span("schedule.reboot_countdown_s", s.RebootCountdown, maxCountdown)
 	k.span("schedule.reboot_patience_s", s.RebootPatience, 90*24*time.Hour)
 	k.that(s.StartAt.IsZero() || c.SessionStart.IsZero() || c.SessionStart.After(s.StartAt), "session_start", "is not after schedule.start_at", "devices are set up before their session")

@@ -49,7 +49,7 @@ type abortRule struct {
 
 // catchUp is a fleet.CatchUp in JSON.
 type catchUp struct {
-	Rounds *int     `json:"rounds,omitempty" minimum:"0" maximum:"10" doc:"Further sessions for devices that were away; 0: none"`
+	Rounds *int     `json:"rounds,omitempty" minimum:"-1" maximum:"10" doc:"Further sessions for devices that were away or missed too much; 0: one, at once, for those that were there and had bad luck; -1: none"`
 	Wait   *float64 `json:"wait_s,omitempty" minimum:"0" maximum:"7776000" multipleOf:"1" doc:"How long they are waited for before each; 0: 86400"`
 }
 

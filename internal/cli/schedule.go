@@ -23,7 +23,7 @@ type scheduleFlags struct {
 
 // catchUpFlags are about devices that were away.
 type catchUpFlags struct {
-	Rounds *int     `json:"rounds,omitempty" name:"catch-up" placeholder:"N" help:"Further sessions for devices that were away; 0: none."`
+	Rounds *int     `json:"rounds,omitempty" name:"catch-up" placeholder:"N" help:"Further sessions for devices that were away or missed too much; 0: one for those that were there; -1: none."`
 	Wait   *seconds `json:"wait_s,omitempty" name:"catch-up-wait" placeholder:"TIME" help:"How long they are waited for before each; 0: 1d."`
 }
 

@@ -154,7 +154,7 @@ func (o *ours) upgrade(ctx context.Context, n int) (verified int, err error) {
 	for run := 0; ; run++ {
 		c, err := o.service.Campaigns.Create(ctx, fleet.Campaign{
 			Name: fmt.Sprintf("campaign %d.%d", n, run), Type: fleet.BinaryCampaign, DeviceSets: []string{set}, Regions: []string{o.region},
-			FileID: f.ID, MaxDuration: maxDuration, SuccessThreshold: o.threshold, Policy: o.policy,
+			FileID: f.ID, MaxDuration: maxDuration, SuccessThreshold: o.threshold, Policy: o.policy, CatchUp: o.catchUp,
 		})
 		if err != nil {
 			return verified, fmt.Errorf("campaign: %w", err)

@@ -53,8 +53,9 @@ type campaigns struct {
 	policy     fleet.CampaignPolicy
 	threshold  float64
 	redundancy fleet.Redundancy // of the group
-	reruns     int              // for the devices that failed
-	queueAhead bool             // commands are queued, as the reference server does
+	catchUp    fleet.CatchUp
+	reruns     int  // for the devices that failed
+	queueAhead bool // commands are queued, as the reference server does
 }
 
 // maxDuration of a campaign: long enough to be no limit.
@@ -84,7 +85,7 @@ func (s *Scenario) ours(st Strategy) (campaigns, bool) {
 		if r.redundancy == fleet.NoRedundancy {
 			p.MaxRounds = s.Reference.Loops
 		}
-		return campaigns{policy: p, threshold: s.Reference.SuccessThreshold, redundancy: r.redundancy, reruns: *s.Reruns, queueAhead: true}, true
+		return campaigns{policy: p, threshold: s.Reference.SuccessThreshold, redundancy: r.redundancy, catchUp: fleet.CatchUp{Rounds: -1}, reruns: *s.Reruns, queueAhead: true}, true
 	}
 	return campaigns{}, false
 }
