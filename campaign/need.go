@@ -23,7 +23,7 @@ import (
 // devices beyond the luck of M fragments is links.
 const (
 	tooMany = 0.02 // probability that a round sends more than the worst device needs
-	likely  = 0.7  // probability that a dear round is enough for all
+	likely  = 0.9  // probability that a dear round is enough for all
 
 	// Coded fragments that a decoder wants beyond the missing rows: mean and variance of a random
 	// binary matrix (both are sums over the rows that are left).

@@ -79,8 +79,8 @@ func TestRoundsSendHardlyMoreThanTheWorstDeviceNeeds(t *testing.T) {
 		}
 		over := float64(sent)/float64(needed) - 1
 		t.Logf("%d devices, %d fragments: %.1f %% too many, %.1f rounds", c.devices, c.nbFrag, 100*over, float64(rounds)/fleets)
-		if over > 0.03 || rounds > 3*fleets {
-			t.Errorf("%d devices, %d fragments: %.1f %% too many in %.1f rounds, want 3 %% and 3 rounds at most", c.devices, c.nbFrag, 100*over, float64(rounds)/fleets)
+		if over > 0.04 || rounds > 3*fleets {
+			t.Errorf("%d devices, %d fragments: %.1f %% too many in %.1f rounds, want 4 %% and 3 rounds at most", c.devices, c.nbFrag, 100*over, float64(rounds)/fleets)
 		}
 	}
 }

@@ -82,8 +82,19 @@ func TestPlanTakesTheScheduleOver(t *testing.T) {
 	if later != 7 {
 		t.Errorf("%d devices are later, want 7", later)
 	}
-	if p, err = campaign.Plan(fleetOf(1)); err != nil || !p.Spec.Schedule.IsZero() || p.Spec.CatchUp != (fleet.CatchUp{}) {
+	if p, err = campaign.Plan(fleetOf(1)); err != nil || !p.Spec.Schedule.IsZero() || p.Spec.CatchUp != (fleet.CatchUp{Rounds: 1}) {
 		t.Errorf("without a schedule: %+v %+v, %v", p.Spec.Schedule, p.Spec.CatchUp, err)
+	}
+	for name, change := range map[string]func(*fleet.Campaign){
+		"nobody gets another try": func(c *fleet.Campaign) { c.CatchUp.Rounds = -1 },
+		"one time for all":        func(c *fleet.Campaign) { c.RebootAt = base.Add(24 * time.Hour) },
+		"no block":                func(c *fleet.Campaign) { c.Type = fleet.MCGroupCampaign },
+	} {
+		r := fleetOf(1)
+		change(&r.Campaign)
+		if p, err := campaign.Plan(r); err != nil || p.Spec.CatchUp != (fleet.CatchUp{}) {
+			t.Errorf("%s: %+v, %v", name, p.Spec.CatchUp, err)
+		}
 	}
 }
 

@@ -119,6 +119,7 @@ func (c *Campaign) sessionLead(g int) time.Duration {
 // Bounds of quickLead.
 const (
 	leadMiss       = 0.05 // devices that may not hear of the session in time, of all that are under way
+	lateMiss       = 0.1  // the same of a wave that catches up: everybody waits for a few devices
 	maxLeadPeriods = 14
 	poorRate       = 0.6 // of a fleet whose links are so bad that the last devices may take twice as long
 )
@@ -139,7 +140,11 @@ func (c *Campaign) quickLead(g int) time.Duration {
 	for i := range c.devices {
 		asked, answered = asked+c.devices[i].judged(), answered+c.devices[i].Answered
 	}
-	miss, most := leadMiss/float64(c.tally[Active]), float64(maxLeadPeriods)
+	miss, most := leadMiss, float64(maxLeadPeriods)
+	if c.head.CaughtUp > 0 {
+		miss = lateMiss
+	}
+	miss /= float64(c.tally[Active])
 	rate := float64(answered+1) / float64(asked+1) // of all
 	if c.spec.Type == fleet.MCGroupCampaign || rate < poorRate {
 		most *= 2

@@ -440,9 +440,10 @@ func (c *Campaign) someoneListens(g int) bool {
 // that needs most (need.go).
 func (c *Campaign) extendLane(g int, ls *LaneState, l int) bool {
 	lane, p := &c.spec.Lanes[l], &c.spec.Policy
+	told := c.shortfalls(l)
 	dear := ls.Round+2 == int(p.MaxRounds)+c.groups[g].MoreRounds || c.status[g].incomplete <= max(p.StatusByMulticastAbove, fewLeft) ||
-		!c.sessionHolds(g, 2*c.spec.Groups[g].FrameInterval) // asked one by one, or for another session
-	more := need(c.shortfalls(l), int(lane.NbFrag), dear)
+		!c.holdsRounds(g, l, need(told, int(lane.NbFrag), false)) // else the next round is in another session
+	more := need(told, int(lane.NbFrag), dear)
 	if more == 0 || !c.mayExtend(g, ls, l) {
 		return false
 	}
@@ -456,6 +457,14 @@ func (c *Campaign) extendLane(g int, ls *LaneState, l int) bool {
 	}
 	ls.Round++
 	return true
+}
+
+// holdsRounds tells if the session of group g has time for so many fragments, for asking about
+// them, and for another round.
+func (c *Campaign) holdsRounds(g, l, fragments int) bool {
+	interval := max(c.spec.Groups[g].FrameInterval, c.spec.Policy.MulticastDelay)
+	ask := minAsked * (answerSpread(&c.spec.Lanes[l]) + 2*answerMargin + 2*interval)
+	return c.sessionHolds(g, time.Duration(fragments)*interval+2*ask)
 }
 
 // mayExtend tells if lane l of group g has a round, and fragments for it, left.

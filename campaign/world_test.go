@@ -77,7 +77,8 @@ func parseWorld(words []string) (worldOptions, error) {
 	o := worldOptions{
 		devices: 2, groups: 1, class: fleet.ClassC, threshold: 50, frag: 20, maxCoded: 20,
 		period: 10 * time.Minute, interval: 2 * time.Second,
-		policy: fleet.CampaignPolicy{Retries: 2, MaxRounds: 5, FirstFragmentDelay: 10 * time.Second},
+		// One device is asked alone: most scripts are about one by one, and have few devices.
+		policy: fleet.CampaignPolicy{Retries: 2, MaxRounds: 5, FirstFragmentDelay: 10 * time.Second, StatusByMulticastAbove: 1},
 	}
 	for _, w := range words {
 		key, value, _ := strings.Cut(w, "=")

@@ -80,7 +80,7 @@ type CampaignPolicy struct {
 	FragSize               uint8          `json:"frag_size,omitempty"`                 // bytes; 0: computed from band, data rate and decoder
 	MaxCodedPercent        uint16         `json:"max_coded_percent,omitempty"`         // adaptive: ceiling of coded to uncoded fragments; 0: 100
 	MaxRounds              uint8          `json:"max_rounds,omitempty"`                // status and repair rounds, or carousel rounds; 0: 10
-	StatusByMulticastAbove int            `json:"status_by_multicast_above,omitempty"` // ask for status over multicast in larger groups; 0: 1
+	StatusByMulticastAbove int            `json:"status_by_multicast_above,omitempty"` // ask one by one if so few are silent; 0: always over multicast
 	FlashTime              time.Duration  `json:"-"`                                   // "flash_time_s": from reboot to the first uplink of the new firmware; 0: 120 s
 }
 
@@ -93,7 +93,6 @@ func (p CampaignPolicy) WithDefaults() CampaignPolicy {
 	p.BeaconsToWait = first(p.BeaconsToWait, 4)
 	p.MaxCodedPercent = first(p.MaxCodedPercent, 100)
 	p.MaxRounds = first(p.MaxRounds, 10)
-	p.StatusByMulticastAbove = first(p.StatusByMulticastAbove, 1)
 	p.FlashTime = first(p.FlashTime, 2*time.Minute)
 	return p
 }

@@ -61,7 +61,7 @@ type policy struct {
 	FragSize               *uint8   `json:"frag_size,omitempty" maximum:"255" doc:"Bytes; 0: computed"`
 	MaxCodedPercent        *uint16  `json:"max_coded_percent,omitempty" maximum:"1000" doc:"0: 100"`
 	MaxRounds              *uint8   `json:"max_rounds,omitempty" maximum:"255" doc:"0: 5"`
-	StatusByMulticastAbove *int     `json:"status_by_multicast_above,omitempty" minimum:"0" maximum:"1000000000" doc:"Devices; 0: 1"`
+	StatusByMulticastAbove *int     `json:"status_by_multicast_above,omitempty" minimum:"0" maximum:"1000000000" doc:"Devices; 0: always"`
 	FlashTime              *float64 `json:"flash_time_s,omitempty" minimum:"0" maximum:"86400" multipleOf:"1" doc:"0: 120"`
 }
 

@@ -110,7 +110,7 @@ type policyFlags struct {
 	MaxRounds              *uint8   `json:"max_rounds,omitempty" placeholder:"N" help:"Rounds of status and repair; 0: 5."`
 	MaxCodedPercent        *uint16  `json:"max_coded_percent,omitempty" placeholder:"PERCENT" help:"Most coded fragments, of the uncoded ones; 0: 100."`
 	FragSize               *uint8   `json:"frag_size,omitempty" placeholder:"BYTES" help:"Size of fragments; 0: computed."`
-	StatusByMulticastAbove *int     `json:"status_by_multicast_above,omitempty" placeholder:"N" help:"Ask groups of more devices by multicast for their status; 0: 1."`
+	StatusByMulticastAbove *int     `json:"status_by_multicast_above,omitempty" placeholder:"N" help:"Ask for the status by multicast if more devices are silent; 0: always."`
 	LateAnswer             *seconds `json:"late_answer_s,omitempty" placeholder:"TIME" help:"Time for stragglers at the end of a stage; 0: 60s."`
 	SessionLead            *seconds `json:"session_lead_s,omitempty" placeholder:"TIME" help:"Time before a computed session start; 0: 60s."`
 	BeaconsToWait          *uint8   `json:"beacons_to_wait,omitempty" placeholder:"N" help:"Class B: beacon periods to lock on to; 0: 4."`

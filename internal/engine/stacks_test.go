@@ -72,7 +72,7 @@ func TestMisbehavingDevicesDoNotSpoilTheCampaign(t *testing.T) {
 	misbehave(campaign.ReasonVersionMismatch, func(c *device.Config) { c.Behaviour.WrongVersion = 0x0909 })
 	misbehave(campaign.ReasonVersionMismatch, func(c *device.Config) { c.Behaviour.FailsInstall = true })
 	misbehave(verified, func(c *device.Config) { c.Behaviour.ResetAt = start.Add(90 * time.Minute) })
-	misbehave(campaign.ReasonFragNoSession, func(c *device.Config) { c.Behaviour.ResetAfterFragments = 10 })
+	misbehave(verified, func(c *device.Config) { c.Behaviour.ResetAfterFragments = 10 })
 	misbehave(campaign.ReasonClockWrong, func(c *device.Config) { c.Behaviour.IgnoresTime = true })
 
 	devices := 2 * (3 + len(want))
