@@ -56,13 +56,13 @@ func (r *runs) at(m *matcher, at int) bool {
 			return false
 		}
 		r.now.end, r.now.length = at+n, n
-		r.find(m, at)
+		r.find(m)
 	}
 	return r.now.length > 0 && r.now.end-at >= shortRun
 }
 
-// find looks for the sources of the run that begins at position at.
-func (r *runs) find(m *matcher, at int) {
+// find looks for the sources of the run that the search is in.
+func (r *runs) find(m *matcher) {
 	r.sources, r.longest = r.sources[:0], 0
 	for k := r.count - 1; k >= max(0, r.count-runEnds); k-- {
 		s := source{run: r.before[k%runEnds]}
