@@ -7,7 +7,8 @@
 /* Around a word, these many bytes say what is a site in it. */
 #define BEFORE 8u
 #define AFTER 4u
-#define WORDS_AT_ONCE 16u
+#define WORDS_AT_ONCE 8u
+#define HALVES ((BEFORE / 2u) + (2u * WORDS_AT_ONCE) + (AFTER / 2u)) /* not more than 32 */
 
 /* ---- the map ------------------------------------------------------------------- */
 
@@ -208,48 +209,47 @@ int starling_view_open(starling_view *view, const uint8_t *map, uint32_t length,
 
 /* ---- sites ------------------------------------------------------------------- */
 
-static uint32_t half_at(const uint8_t *b)
-{
-    return (uint32_t)b[0] | ((uint32_t)b[1] << 8);
-}
+/* A part of the image: halfwords, and one bit for each that says what it is. */
+typedef struct {
+    uint32_t h[HALVES];
+    uint32_t starts; /* begins a branch */
+    uint32_t shorts; /* may be a short instruction: does not look like the second half of another one */
+} part;
 
-static uint32_t word_at(const uint8_t *b)
+/* Sets the bits of p, from the first three halfwords on. */
+static void mark(part *p)
 {
-    return half_at(b) | (half_at(&b[2]) << 16);
-}
-
-/* BL or B.W, to look at. */
-static int branches(const uint8_t *b)
-{
-    return (((half_at(b) & 0xF800u) == 0xF000u) && ((half_at(&b[2]) & 0x9000u) == 0x9000u)) ? 1 : 0;
-}
-
-/* The beginning of a shift by a register, an extension, a multiplication or a division: the second half
- * looks like the first one of a branch. */
-static int arithmetic(const uint8_t *b)
-{
-    return ((half_at(b) & 0xFE00u) == 0xFA00u) ? 1 : 0;
-}
-
-/* BL or B.W. Where two would overlap, it is the first. Looks at b[-6] to b[3]. */
-static int is_branch(const uint8_t *b)
-{
-    int is;
-    if (branches(b) == 0) {
-        is = 0;
-    } else if (arithmetic(b - 2) != 0) {
-        is = ((branches(b - 4) != 0) && (arithmetic(b - 6) == 0)) ? 1 : 0;
-    } else {
-        is = ((branches(b - 2) == 0) || (arithmetic(b - 4) != 0)) ? 1 : 0;
+    uint32_t branches = 0u;   /* BL or B.W, to look at */
+    uint32_t arithmetic = 0u; /* shift by a register, extension, multiplication, division: their second halves look
+                                 like the first ones of branches */
+    uint32_t wide = 0u;       /* begins an instruction of 32 bits, or is the second half of one */
+    uint32_t bit = 1u;
+    uint32_t k;
+    for (k = 0u; (k + 1u) < HALVES; k++) {
+        uint32_t h = p->h[k];
+        if (((h & 0xF800u) == 0xF000u) && ((p->h[k + 1u] & 0x9000u) == 0x9000u)) {
+            branches |= bit;
+        }
+        if ((h & 0xFE00u) == 0xFA00u) {
+            arithmetic |= bit;
+        }
+        if (h >= 0xE800u) {
+            wide |= bit;
+        }
+        bit <<= 1;
     }
-    return is;
+    /* Behind such a beginning there is a branch only if that is the second half of one itself. Where two would
+     * overlap otherwise, it is the first. */
+    p->starts = branches & (((arithmetic << 1) & (branches << 2) & ~(arithmetic << 3)) |
+                            (~(arithmetic << 1) & (~(branches << 1) | (arithmetic << 2))));
+    p->shorts = ~(wide << 1) | (branches << 2);
 }
 
-/* The branch at b, which is that of the offset site, first half in the low bits. */
-static uint32_t move_branch(starling_view *v, const uint8_t *b, uint32_t site)
+/* The branch at halfword k, which is that of the offset site, first half in the low bits. */
+static uint32_t move_branch(starling_view *v, const part *p, uint32_t k, uint32_t site)
 {
-    uint32_t h1 = half_at(b);
-    uint32_t h2 = half_at(&b[2]);
+    uint32_t h1 = p->h[k];
+    uint32_t h2 = p->h[k + 1u];
     uint32_t s = (h1 >> 10) & 1u;
     uint32_t i1 = ((h2 >> 13) ^ s ^ 1u) & 1u;
     uint32_t i2 = ((h2 >> 11) ^ s ^ 1u) & 1u;
@@ -273,16 +273,14 @@ static uint32_t extend(uint32_t v, uint32_t n)
     return (v ^ sign) - sign;
 }
 
-/* The 16-bit instruction h at the offset site: LDR from a pool, B<cond>, B, CBZ or CBNZ; any other is
- * returned as it is. */
+/* The 16-bit instruction h at the offset site: LDR from a pool, B<cond>, B, CBZ or CBNZ; any other stays
+ * as it is. */
 static uint32_t move_short(starling_view *v, uint32_t h, uint32_t site)
 {
     uint32_t pc = site + 4u;
-    uint32_t mask;   /* the bits that say where to */
-    uint32_t target;
-    uint32_t moved;
-    uint32_t there;
-    uint32_t d;
+    uint32_t mask = 0u; /* the bits that say where to */
+    uint32_t target = 0u;
+    uint32_t result = h;
     if ((h & 0xF800u) == 0x4800u) {
         mask = 0x00FFu;
         target = (pc & ~(uint32_t)3u) + ((h & 0xFFu) << 2);
@@ -296,70 +294,75 @@ static uint32_t move_short(starling_view *v, uint32_t h, uint32_t site)
         mask = 0x02F8u;
         target = pc + (((h >> 3) & 0x40u) | ((h >> 2) & 0x3Eu));
     } else {
-        return h;
+        mask = 0u;
     }
-    if (target >= v->size) {
-        return h;
+    if ((mask != 0u) && (target < v->size)) {
+        uint32_t moved = pc + look_up(&v->sites, site);
+        uint32_t d = target + look_up(&v->targets, target);
+        if ((h & 0xF800u) == 0x4800u) {
+            d = (d - (moved & ~(uint32_t)3u)) >> 2;
+        } else if (mask == 0x02F8u) {
+            d -= moved;
+            d = ((d & 0x40u) << 3) | ((d & 0x3Eu) << 2);
+        } else {
+            d = (d - moved) >> 1;
+        }
+        result = (h & ~mask) | (d & mask);
     }
-    moved = pc + look_up(&v->sites, site);
-    there = target + look_up(&v->targets, target);
-    d = there - moved;
-    if ((h & 0xF800u) == 0x4800u) {
-        d = (there - (moved & ~(uint32_t)3u)) >> 2;
-    } else if (mask == 0x02F8u) {
-        d = ((d & 0x40u) << 3) | ((d & 0x3Eu) << 2);
-    } else {
-        d >>= 1;
-    }
-    return (h & ~mask) | (d & mask);
+    return result;
 }
 
-/* The halfword at b, which is in no pointer. */
-static uint32_t move_half(starling_view *v, const uint8_t *b, uint32_t site)
+/* The halfword k, which is that of the offset site and in no pointer. */
+static uint32_t move_half(starling_view *v, const part *p, uint32_t k, uint32_t site)
 {
-    uint32_t h = half_at(b);
-    if (is_branch(b) != 0) {
-        h = move_branch(v, b, site) & 0xFFFFu;
-    } else if (is_branch(b - 2) != 0) {
-        h = move_branch(v, b - 2, site - 2u) >> 16;
-    } else if ((half_at(b - 2) < 0xE800u) || (branches(b - 4) != 0)) {
-        h = move_short(v, h, site); /* else it looks like the second half of an instruction */
+    uint32_t h = p->h[k];
+    uint32_t starts = p->starts >> (k - 1u); /* bit 0: the one before */
+    if ((starts & 2u) != 0u) {
+        h = move_branch(v, p, k, site) & 0xFFFFu;
+    } else if ((starts & 1u) != 0u) {
+        h = move_branch(v, p, k - 1u, site - 2u) >> 16;
+    } else if (((p->shorts >> k) & 1u) != 0u) {
+        h = move_short(v, h, site);
+    } else {
+        /* It looks like the second half of an instruction. */
     }
     return h;
 }
 
-/* The word at b, which is that of the offset site. Looks at b[-8] to b[7]. */
-static uint32_t move_word(starling_view *v, const uint8_t *b, uint32_t site)
+/* The word that begins with halfword k, which is that of the offset site. */
+static uint32_t move_word(starling_view *v, const part *p, uint32_t k, uint32_t site)
 {
-    uint32_t w = word_at(b);
-    if ((site < v->size) && ((v->size - site) >= 4u) &&
-        (is_branch(b - 2) == 0) && (is_branch(b) == 0) && (is_branch(b + 2) == 0)) {
-        uint32_t offset = w - v->flash_base;
-        if (offset < v->size) {
-            return w + look_up(&v->targets, offset);
-        }
-        offset = w - v->ram_base;
-        if (offset < v->ram_size) {
-            return w + look_up(&v->ram, offset);
-        }
+    uint32_t high = p->h[k + 1u] << 16;
+    uint32_t word = p->h[k] | high;
+    uint32_t flash = word - v->flash_base;
+    uint32_t ram = word - v->ram_base;
+    int whole = ((((p->starts >> (k - 1u)) & 7u) == 0u) && (site < v->size) && ((v->size - site) >= 4u)) ? 1 : 0;
+    if ((whole != 0) && (flash < v->size)) {
+        word += look_up(&v->targets, flash);
+    } else if ((whole != 0) && (ram < v->ram_size)) {
+        word += look_up(&v->ram, ram);
+    } else {
+        word = move_half(v, p, k, site) | (move_half(v, p, k + 1u, site + 2u) << 16);
     }
-    return move_half(v, b, site) | (move_half(v, b + 2, site + 2u) << 16);
+    return word;
 }
 
 /* ---- reading ------------------------------------------------------------------ */
 
 int starling_view_read(starling_view *view, uint32_t offset, uint8_t *buffer, uint32_t length)
 {
-    uint8_t raw[BEFORE + (4u * WORDS_AT_ONCE) + AFTER];
+    int result = STARLING_VIEW_OK;
     uint32_t done = 0u;
     if ((offset > view->size) || (length > (view->size - offset))) {
-        return STARLING_VIEW_RANGE;
+        result = STARLING_VIEW_RANGE;
     }
-    while (done < length) {
-        uint32_t from = (offset + done) & ~(uint32_t)3u;             /* of the words */
-        uint32_t skip = (offset + done) - from;                      /* bytes of the first that are not asked for */
+    while ((result == STARLING_VIEW_OK) && (done < length)) {
+        uint8_t raw[2u * HALVES] = {0};                         /* outside of the image is zero, which is no branch */
+        part p;
+        uint32_t from = (offset + done) & ~(uint32_t)3u;         /* of the words */
+        uint32_t skip = (offset + done) - from;                  /* bytes of the first that are not asked for */
         uint32_t words = ((length - done) + skip + 3u) / 4u;
-        uint32_t first = (from < BEFORE) ? 0u : (from - BEFORE);     /* of the bytes that are read */
+        uint32_t first = (from < BEFORE) ? 0u : (from - BEFORE); /* of the bytes that are read */
         uint32_t room;
         uint32_t i;
         if (words > WORDS_AT_ONCE) {
@@ -369,21 +372,24 @@ int starling_view_read(starling_view *view, uint32_t offset, uint8_t *buffer, ui
         if (room > (view->size - first)) {
             room = view->size - first;
         }
-        for (i = 0u; i < (uint32_t)sizeof(raw); i++) {
-            raw[i] = 0u; /* outside of the image is zero, which is no branch */
-        }
         if (view->flash(view->context, first, &raw[(BEFORE + first) - from], room) != 0) {
-            return STARLING_VIEW_READ;
+            result = STARLING_VIEW_READ;
+            words = 0u;
         }
+        for (i = 0u; i < HALVES; i++) {
+            p.h[i] = (uint32_t)raw[2u * i] | ((uint32_t)raw[(2u * i) + 1u] << 8);
+        }
+        mark(&p);
         for (i = 0u; i < words; i++) {
-            uint32_t w = move_word(view, &raw[BEFORE + (4u * i)], from + (4u * i));
-            for (w >>= 8u * skip; (skip < 4u) && (done < length); skip++) {
-                buffer[done] = (uint8_t)(w & 0xFFu);
-                w >>= 8;
+            uint32_t word = move_word(view, &p, (BEFORE / 2u) + (2u * i), from + (4u * i)) >> (8u * skip);
+            while ((skip < 4u) && (done < length)) {
+                buffer[done] = (uint8_t)(word & 0xFFu);
+                word >>= 8;
                 done++;
+                skip++;
             }
             skip = 0u;
         }
     }
-    return STARLING_VIEW_OK;
+    return result;
 }

@@ -11,7 +11,7 @@
  * no change. The format of the map is in docs/delta.md.
  *
  * Portable C99: no allocation, no recursion, no global state, no other header than
- * <stdint.h>. 180 bytes of RAM for a view, and about 270 of stack.
+ * <stdint.h>. 180 bytes of RAM for a view, and about 330 of stack.
  *
  * VERIFY THE SIGNATURE OF THE PATCH, MAP INCLUDED, BEFORE YOU OPEN A VIEW. A hostile map cannot
  * make the reader leave the image, the map or the caller's buffer, but it can make it
@@ -35,7 +35,7 @@ extern "C" {
 
 /*
  * Reads length bytes of the old image from offset on into buffer; returns 0 if it has. Never
- * called for anything outside of the image, nor for more than 76 bytes.
+ * called for anything outside of the image, nor for more than 44 bytes.
  */
 typedef int (*starling_view_flash)(void *context, uint32_t offset, uint8_t *buffer, uint32_t length);
 

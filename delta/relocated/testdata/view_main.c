@@ -20,7 +20,7 @@ struct image {
 static int flash(void *context, uint32_t offset, uint8_t *buffer, uint32_t length)
 {
     const struct image *image = context;
-    if (offset > image->size || length > image->size - offset || length > 76u) {
+    if (offset > image->size || length > image->size - offset || length > 44u) {
         fprintf(stderr, "read of %u bytes at %u of %u\n", (unsigned)length, (unsigned)offset, (unsigned)image->size);
         exit(3);
     }
