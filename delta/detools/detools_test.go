@@ -18,6 +18,7 @@ var kinds = []detools.Options{
 	{Compression: detools.CRLE},
 	{Compression: detools.Heatshrink, Window: 8, Lookahead: 7},
 	{Compression: detools.Heatshrink, Window: 11},
+	{Compression: detools.Heatshrink, Window: 15, AnyWindow: true},
 	{InPlace: true, Memory: 1 << 17, Segment: 1 << 10},
 	{InPlace: true, Memory: 1 << 17, Segment: 1 << 12, MinShift: 1 << 15, Compression: detools.CRLE},
 	{InPlace: true, Memory: 1 << 17, Segment: 1 << 7, Compression: detools.Heatshrink, Window: 10},
@@ -80,6 +81,7 @@ func TestOptionsThatDoNotGoTogetherAreRefused(t *testing.T) {
 		{detools.Options{Compression: detools.Heatshrink}, "window 0"},
 		{detools.Options{Compression: detools.Heatshrink, Window: 16}, "window 16"},
 		{detools.Options{Compression: detools.Heatshrink, Window: 8, Lookahead: 8}, "lookahead 8"},
+		{detools.Options{Compression: detools.Heatshrink, Window: 8, Lookahead: 7, AnyWindow: true}, "lookahead of 7"},
 		{detools.Options{InPlace: true}, "want both to be set"},
 		{detools.Options{InPlace: true, Memory: 2048}, "want both to be set"},
 		{detools.Options{InPlace: true, Memory: 2048, Segment: 300}, "multiples of the segment"},
@@ -184,6 +186,23 @@ func TestEveryPatchGivesTheNewImage(t *testing.T) {
 				t.Errorf("images %d, %+v on a device: %v", seed, o, err)
 			}
 		}
+	}
+}
+
+func TestAnyWindowIsTheBestUpToALimit(t *testing.T) {
+	old, target := images(5, 1<<12)
+	o := detools.Options{Compression: detools.Heatshrink, Window: 15}
+	wide, err := detools.Create(old, target, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.AnyWindow = true
+	free, err := detools.Create(old, target, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := detools.Inspect(free); err != nil || info.Heatshrink.Window >= 15 || len(free) >= len(wide) {
+		t.Errorf("%+v, %v: %d bytes, and %d with a window of 32 KiB", info, err, len(free), len(wide))
 	}
 }
 

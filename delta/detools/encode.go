@@ -15,6 +15,7 @@ type Options struct {
 	Compression Compression // None, CRLE or Heatshrink
 	Window      int         // of heatshrink, exponent of two: 4..15
 	Lookahead   int         // of heatshrink, exponent of two: 3..Window-1; 0: the best
+	AnyWindow   bool        // the decoder takes smaller windows as well, with any lookahead: the best up to Window
 
 	InPlace  bool
 	Memory   int // in-place: bytes that the image may use, a multiple of Segment
@@ -39,8 +40,8 @@ func Encode(old, target []byte, covers []cover.Cover, o Options) ([]byte, error)
 	return pack(plain, info, o)
 }
 
-// Layout returns what the header of a patch between images of these sizes will say. Lookahead is that of
-// the options, 0 when it is to be the best.
+// Layout returns what the header of a patch between images of these sizes will say. Window and lookahead
+// are those of the options, which are 0 or larger than they will be when the best ones are to be chosen.
 func Layout(oldSize, newSize int, o Options) (Info, error) {
 	i := Info{Compression: o.Compression, ToSize: newSize}
 	if err := supported(i.Type, i.Compression); err != nil {
@@ -52,6 +53,9 @@ func Layout(oldSize, newSize int, o Options) (Info, error) {
 	if o.Compression == Heatshrink {
 		i.Heatshrink = heatshrink.Params{Window: o.Window, Lookahead: o.Lookahead}
 		check := i.Heatshrink
+		if o.AnyWindow && o.Lookahead != 0 {
+			return i, fmt.Errorf("any window, and a lookahead of %d: %w", o.Lookahead, ErrOptions)
+		}
 		if check.Lookahead == 0 {
 			check.Lookahead = 3
 		}
@@ -102,6 +106,9 @@ func pack(plain []byte, i Info, o Options) ([]byte, error) {
 	case CRLE:
 		return crle.Append(patch, plain), nil
 	case Heatshrink:
+		if o.AnyWindow {
+			o.Window = bestWindow(plain, o.Window)
+		}
 		p := heatshrink.Params{Window: o.Window, Lookahead: o.Lookahead}
 		matches := heatshrink.NewMatches(plain, p.Window)
 		if p.Lookahead == 0 {
@@ -113,6 +120,18 @@ func pack(plain []byte, i Info, o Options) ([]byte, error) {
 		return matches.Append(append(patch, p.Byte()), p.Lookahead)
 	}
 	return append(patch, plain...), nil
+}
+
+// bestWindow returns the window up to most whose packed stream is the smallest. Far places cost a bit of
+// each copy, and small images have none.
+func bestWindow(plain []byte, most int) int {
+	best, least := most, -1
+	for w := most; w >= 4; w-- {
+		if _, bits, err := heatshrink.QuickMatches(plain, w).Best(); err == nil && (least < 0 || bits <= least) {
+			best, least = w, bits
+		}
+	}
+	return best
 }
 
 // appendStream appends the unpacked stream: one sequence of chunks, or one for each segment.

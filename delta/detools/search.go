@@ -21,7 +21,7 @@ type search struct {
 
 // weighed bounds the work of a search: so many bytes are packed to compare covers. That is about a
 // second, and what images of 300 kB with few changes need.
-const weighed = 12 << 20
+const weighed = 8 << 20
 
 func newSearch(index *cover.Index, target []byte, info Info, o Options) *search {
 	s := &search{index: index, old: index.Old(), target: target, info: info, budget: weighed}
@@ -84,6 +84,8 @@ func (s *search) candidates() [][]cover.Cover {
 		}
 	}
 	switch size := len(s.old) + len(s.target); {
+	case size > 1<<20 && s.info.Compression != Heatshrink:
+		grid = grid[:1]
 	case size > 1<<20:
 		grid = grid[:2]
 	case size > 1<<18:
@@ -103,7 +105,7 @@ func (s *search) whole(covers []cover.Cover) int {
 	if s.info.Compression != Heatshrink {
 		return s.weigh(plain)
 	}
-	matches := heatshrink.NewMatches(plain, s.info.Heatshrink.Window)
+	matches := heatshrink.QuickMatches(plain, s.info.Heatshrink.Window)
 	if s.info.Heatshrink.Lookahead != 0 {
 		return must(matches.Bits(s.info.Heatshrink.Lookahead))
 	}

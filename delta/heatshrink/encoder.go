@@ -22,13 +22,15 @@ func Bits(src []byte, p Params) (int, error) {
 	return NewMatches(src, p.Window).Bits(p.Lookahead)
 }
 
-// Estimate is about what Bits returns, and never less, for a small part of an input: of large windows it
-// searches the first 4 KiB only. Searches that weigh one patch against another call it very often.
+// Estimate is about what Bits returns, and never less. It is for searches that weigh one patch against
+// another, very often: it looks at few places for each byte, and at 4 KiB of large windows.
 func Estimate(src []byte, p Params) (bits int, err error) {
 	if err := p.Check(); err != nil {
 		return 0, err
 	}
-	return int(NewMatches(src, min(p.Window, 12)).parse(p)[0]), nil
+	m := &Matches{src: src, window: min(p.Window, 12)}
+	m.search(few)
+	return int(m.parse(p)[0]), nil
 }
 
 // Matches holds the longest match at every byte of one input for one window, so that several lookaheads
@@ -45,7 +47,16 @@ type Matches struct {
 func NewMatches(src []byte, window int) *Matches {
 	m := &Matches{src: src, window: window}
 	if (Params{Window: window, Lookahead: 3}).Check() == nil {
-		m.search()
+		m.search(all(window))
+	}
+	return m
+}
+
+// QuickMatches is NewMatches with the effort of Estimate. Methods return about what they would of all matches.
+func QuickMatches(src []byte, window int) *Matches {
+	m := &Matches{src: src, window: window}
+	if (Params{Window: window, Lookahead: 3}).Check() == nil {
+		m.search(few)
 	}
 	return m
 }

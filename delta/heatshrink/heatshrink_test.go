@@ -142,12 +142,16 @@ func TestEstimateIsNeverLess(t *testing.T) {
 		for i, plain := range inputs(5) {
 			bits, err := heatshrink.Bits(plain, p)
 			about, err2 := heatshrink.Estimate(plain, p)
-			if err != nil || err2 != nil || about < bits || p.Window <= 12 && about != bits {
-				t.Errorf("%v, input %d: about %d of %d bits, %v, %v", p, i, about, bits, err, err2)
+			quick, err3 := heatshrink.QuickMatches(plain, p.Window).Bits(p.Lookahead)
+			if err != nil || err2 != nil || err3 != nil || about < bits || quick < bits || 100*max(about, quick) > 105*bits+1600 {
+				t.Errorf("%v, input %d: about %d, %d of %d bits, %v, %v, %v", p, i, about, quick, bits, err, err2, err3)
 			}
 		}
 	}
 	if _, err := heatshrink.Estimate(nil, heatshrink.Params{}); !errors.Is(err, heatshrink.ErrParams) {
+		t.Error(err)
+	}
+	if _, _, err := heatshrink.QuickMatches(nil, 16).Best(); !errors.Is(err, heatshrink.ErrParams) {
 		t.Error(err)
 	}
 }

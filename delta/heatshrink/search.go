@@ -1,6 +1,9 @@
 package heatshrink
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // Input made of patches is mostly zeros, where chains of equal beginnings would be as long as the window
 // at every byte. So bytes inside a run are searched by what ends the run:
@@ -18,8 +21,20 @@ import "math/bits"
 // minRun is the rest of a run from which on it is searched as a run. Shorter ones go by their first bytes.
 const minRun = 4
 
+// effort bounds the search at each byte.
+type effort struct {
+	most   int // longer matches are as good as this one; runs are found in full length all the same
+	places int // that are compared
+}
+
+// all finds every match that some lookahead of a window can use.
+func all(window int) effort { return effort{most: 1 << (window - 1), places: 1 << window} }
+
+// few is for weighing one input against another.
+var few = effort{most: 256, places: 32}
+
 // search fills length and distance.
-func (m *Matches) search() {
+func (m *Matches) search(e effort) {
 	n := len(m.src)
 	m.length, m.distance = make([]int32, n), make([]uint16, n)
 	// The zeros before the start are a run like any other: positions are counted from their first.
@@ -28,7 +43,7 @@ func (m *Matches) search() {
 	s := searcher{
 		src:     make([]byte, window+n),
 		window:  window,
-		most:    window / 2, // the largest lookahead is window-1
+		effort:  e,
 		keyLen:  Params{Window: m.window, Lookahead: 3}.tokenBits()/literalBits + 1,
 		rest:    make([]int32, window+n),
 		head:    make([]int32, 1<<hashBits),
@@ -59,7 +74,7 @@ func (m *Matches) search() {
 type searcher struct {
 	src    []byte // with a window of zeros ahead of it
 	window int
-	most   int     // longer matches are as good as this one
+	effort
 	keyLen int     // shortest match that can be cheaper than literals, 1..3; chains have so many bytes in common
 	rest   []int32 // of the run at each position
 	head   []int32 // of each chain, the last position in it, plus one
@@ -114,11 +129,15 @@ func (s *searcher) longest(i, known, from int) (length, at int) {
 	if !ok {
 		return length, at
 	}
+	places := 0
 	for j := int(s.head[h]) - 1; j >= i-s.window && j >= 0; j = int(s.prev[j]) - 1 {
+		if places++; places > s.places {
+			break
+		}
 		if length >= s.most || i+length >= len(s.src) {
 			break // as long as can be
 		}
-		if s.src[j+length] != s.src[i+length] {
+		if !s.longer(i, j, length) {
 			continue
 		}
 		same := 0
@@ -134,10 +153,25 @@ func (s *searcher) longest(i, known, from int) (length, at int) {
 
 // extend returns how many bytes at i and j < i are the same; the first n are known to be.
 func (s *searcher) extend(i, j, n int) int {
-	for n < s.most && i+n < len(s.src) && s.src[j+n] == s.src[i+n] {
+	end := min(len(s.src)-i, s.most)
+	for ; n+8 <= end; n += 8 {
+		if d := binary.LittleEndian.Uint64(s.src[i+n:]) ^ binary.LittleEndian.Uint64(s.src[j+n:]); d != 0 {
+			return n + bits.TrailingZeros64(d)/8
+		}
+	}
+	for n < end && s.src[j+n] == s.src[i+n] {
 		n++
 	}
 	return n
+}
+
+// longer reports whether the match at j can be longer than length: the last bytes of such a match differ
+// sooner than the first ones, which are zeros as a rule.
+func (s *searcher) longer(i, j, length int) bool {
+	if length < 7 {
+		return s.src[j+length] == s.src[i+length]
+	}
+	return binary.LittleEndian.Uint64(s.src[j+length-7:]) == binary.LittleEndian.Uint64(s.src[i+length-7:])
 }
 
 // longestRun returns the longest match that ends with the run at i: what runs of its byte give.
