@@ -314,9 +314,21 @@ func (c *Campaign) count(i, n int) {
 func (c *Campaign) at(s Stage) int {
 	i := slices.Index(c.stages, s)
 	if i < 0 {
-		panic(fmt.Sprintf("campaign %s: stage %s is not one of %v", c.spec.ID, s, c.stages))
+		panic(broken("stage %s is not one of %v", s, c.stages))
 	}
 	return i
+}
+
+// broken is what the machine panics with when it has contradicted itself: going on could harm devices. Its
+// state is not to be stored any more; what was stored before is whole.
+func broken(format string, args ...any) error { return fmt.Errorf("broken invariant: "+format, args...) }
+
+// must returns v of a function that cannot fail with what Plan has checked.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(broken("%w", err))
+	}
+	return v
 }
 
 // nextID returns a Downlink.ID that no other downlink of any campaign has.

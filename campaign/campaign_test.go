@@ -264,3 +264,26 @@ func TestPrintingACampaignShowsNoKey(t *testing.T) {
 		}
 	}
 }
+
+// What Plan and the machine itself rule out ends in a panic that says what is broken, and never in a frame.
+func TestABrokenInvariantSaysWhichOne(t *testing.T) {
+	for says, f := range map[string]func(*campaign.Campaign){
+		"is not one of": func(c *campaign.Campaign) { c.At(campaign.StageRebootTime) },
+		"asks nothing":  func(c *campaign.Campaign) { c.Ask(0, campaign.StageData) },
+		"impossible":    func(*campaign.Campaign) { campaign.MustFail() },
+	} {
+		w := smallWorld(t)
+		c, err := campaign.New(w.spec, w.material)
+		if err != nil {
+			t.Fatal(err)
+		}
+		func() {
+			defer func() {
+				if got := fmt.Sprint(recover()); !strings.Contains(got, "broken invariant: ") || !strings.Contains(got, says) {
+					t.Errorf("panic %q, want one with %q", got, says)
+				}
+			}()
+			f(c)
+		}()
+	}
+}

@@ -127,11 +127,7 @@ func (c *Campaign) reply(i int, pkg lorawan.PackageID, ans lorawan.Command) {
 // downlink encodes commands of one package for device i.
 func (c *Campaign) downlink(i int, pkg lorawan.PackageID, commands ...lorawan.Command) Downlink {
 	t := c.traits(i)
-	payload, err := lorawan.AppendAll(nil, t.Packages.Of(pkg), commands...)
-	if err != nil {
-		// Plan made every field; a value that does not fit is a broken invariant.
-		panic(fmt.Sprintf("campaign %s: device %s: %v", c.spec.ID, c.spec.Devices[i].DevEUI, err))
-	}
+	payload := must(lorawan.AppendAll(nil, t.Packages.Of(pkg), commands...)) // Plan made every field
 	c.head.UnicastSent++
 	return Downlink{
 		ID: c.nextID(), DevEUI: c.spec.Devices[i].DevEUI, FPort: t.FPort(pkg), Payload: payload, Commands: commands, Attempt: 1,
@@ -161,7 +157,7 @@ func (c *Campaign) request(i int) (lorawan.PackageID, []lorawan.Command, verdict
 	case StageCancelReboot, StageDeleteImage, StageDeleteSession, StageDeleteGroup:
 		return c.cleanUpReq(i)
 	}
-	panic(fmt.Sprintf("campaign %s: stage %s asks nothing", c.spec.ID, c.devices[i].Stage))
+	panic(broken("stage %s asks nothing", c.devices[i].Stage))
 }
 
 // verdict is what an answer means for the stage of the device that gave it.

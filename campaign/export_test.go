@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -61,3 +62,17 @@ const FewLeft = fewLeft
 
 // Need is need.
 var Need = need
+
+// Ask has device i asked in a stage, whatever that is.
+func (c *Campaign) Ask(i int, s Stage) {
+	c.devices[i].Stage = s
+	c.request(i)
+}
+
+// At returns the index of a stage.
+func (c *Campaign) At(s Stage) int { return c.at(s) }
+
+// MustFail is must with an error that cannot be.
+func MustFail() { must(0, errImpossible) }
+
+var errImpossible = errors.New("impossible")

@@ -412,11 +412,7 @@ func (p *planner) finishLanes() {
 // reference server does.
 func blockAckDelay(n int) uint8 {
 	spread := min(time.Duration(n)*time.Second/16+time.Second, 128*time.Second)
-	d, err := fragmentation.BlockAckDelay(spread)
-	if err != nil {
-		panic(err) // 128 s is within the range
-	}
-	return d
+	return must(fragmentation.BlockAckDelay(spread)) // 128 s is within the range
 }
 
 // fragmentOverhead is what DataFragment adds to the data: CID and Index&N.

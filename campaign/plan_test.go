@@ -458,3 +458,18 @@ func TestSpecSurvivesJSON(t *testing.T) {
 		t.Errorf("keys are stored: %s", text)
 	}
 }
+
+// A group whose data rate the band does not have sends slowly at worst; what a campaign without a block
+// would send in it is for the network server to refuse.
+func TestAnUnknownDataRateIsTakenForTheSlowest(t *testing.T) {
+	r := fleetOf(1)
+	r.Campaign.Type, r.File, r.Payload = fleet.MCGroupCampaign, nil, nil
+	r.Groups[0].DataRate = 15
+	p, err := campaign.Plan(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Spec.Groups[0].FrameInterval; got != 40*time.Second {
+		t.Errorf("a frame each %s, want 40s: 4 s of air in a sub-band with a duty cycle of 10 %%", got)
+	}
+}

@@ -142,10 +142,7 @@ func (c *Campaign) sendFragment(g, k int) {
 	grp, ls := &c.groups[g], &c.groups[g].Lanes[k]
 	l := c.groupLanes[g][k]
 	lane := &c.spec.Lanes[l]
-	data, err := c.encoder(l).Fragment(ls.Next, nil)
-	if err != nil {
-		panic(fmt.Sprintf("campaign %s: lane %d: %v", c.spec.ID, l, err))
-	}
+	data := must(c.encoder(l).Fragment(ls.Next, nil))
 	c.sendMulticast(g, lane, fragmentation.DataFragment{FragIndex: lane.FragIndex, N: uint16(ls.Next), Data: data})
 	c.head.FragmentsSent++
 	if ls.Next > int(lane.NbFrag) {
@@ -159,10 +156,7 @@ func (c *Campaign) sendFragment(g, k int) {
 // sendMulticast puts one command on its way to group g.
 func (c *Campaign) sendMulticast(g int, lane *Lane, cmd lorawan.Command) {
 	grp := &c.groups[g]
-	payload, err := cmd.Append(nil, lane.Version)
-	if err != nil {
-		panic(fmt.Sprintf("campaign %s: group %s: %v", c.spec.ID, c.spec.Groups[g].DevEUI, err))
-	}
+	payload := must(cmd.Append(nil, lane.Version))
 	grp.Frame = c.nextID()
 	// Much longer than a frame should take: going on too early would pile up frames in
 	// a network that is only slow.
@@ -178,11 +172,7 @@ func (c *Campaign) sendMulticast(g int, lane *Lane, cmd lorawan.Command) {
 func (c *Campaign) encoder(l int) *fec.Encoder {
 	if c.encoders[l] == nil {
 		lane := &c.spec.Lanes[l]
-		e, err := fec.NewEncoder(lane.Version, c.material.Payloads[lane.Payload], int(lane.FragSize))
-		if err != nil {
-			panic(fmt.Sprintf("campaign %s: lane %d: %v", c.spec.ID, l, err))
-		}
-		c.encoders[l] = e
+		c.encoders[l] = must(fec.NewEncoder(lane.Version, c.material.Payloads[lane.Payload], int(lane.FragSize)))
 	}
 	return c.encoders[l]
 }
@@ -334,11 +324,8 @@ func (c *Campaign) whatNow(g int) {
 		grp.Phase = GroupSending
 		c.touchedGroups[g] = true
 		c.sendNext(g)
-	case n.silent > 0:
+	case n.silent > 0 || n.underWay > 0:
 		c.poll(g)
-	case n.underWay > 0:
-		grp.Phase = GroupPolling
-		c.touchedGroups[g] = true
 	case n.incomplete > 0 && c.reopen(g):
 		// Its devices are told of the new session first.
 	default:

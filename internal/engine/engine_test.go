@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -415,6 +416,62 @@ func TestFailedCommitsDoNotLoseTheCampaign(t *testing.T) {
 	w.stop()
 	if f.faults < 10 {
 		t.Errorf("only %d of %d commits failed: too few to show anything", f.faults, f.commits)
+	}
+}
+
+// broken is a store that is wrong twice: devices are at a stage that the campaign does not have, so that it
+// cannot be loaded, and then the group is about to send fragment 0, so that its first step cannot be done.
+type broken struct {
+	store.Store
+	commits, loads int
+}
+
+func (b *broken) CommitStep(ctx context.Context, step store.Step) error {
+	if b.commits++; b.commits == 20 {
+		return errors.New("connection reset by peer")
+	}
+	return b.Store.CommitStep(ctx, step)
+}
+
+func (b *broken) LoadRun(ctx context.Context, id string) (store.Run, error) {
+	run, err := b.Store.LoadRun(ctx, id)
+	if b.loads++; b.loads > 2 || err != nil {
+		return run, err
+	}
+	if b.loads == 2 {
+		for g := range run.Groups {
+			run.Groups[g], err = json.Marshal(campaign.Group{
+				Phase: campaign.GroupSending, Deadline: start, SessionEnd: start.AddDate(1, 0, 0), Lanes: []campaign.LaneState{{Last: 9}},
+			})
+		}
+		return run, err
+	}
+	for dev, state := range run.Devices {
+		var d campaign.Device
+		if err := json.Unmarshal(state, &d); err != nil {
+			return run, err
+		}
+		d.Stage = campaign.StageRebootTime // no stage of a campaign without a reboot time
+		if run.Devices[dev], err = json.Marshal(d); err != nil {
+			return run, err
+		}
+	}
+	return run, nil
+}
+
+// A campaign that contradicts itself does not take the server with it, and goes on from what is stored.
+func TestABrokenCampaignIsLoadedAgain(t *testing.T) {
+	w := newWorld(t, sim.FleetConfig{Devices: 6, Seed: 8}, 6000)
+	w.stop()
+	b := &broken{Store: w.store}
+	w.store = b
+	w.run()
+	w.start(fleet.Campaign{ID: "c1", Name: "c1", Type: fleet.FOTACampaign, SuccessThreshold: 100, Policy: fleet.CampaignPolicy{Retries: 30}})
+	w.mustSucceed(w.wait(), 6)
+	w.verify()
+	w.stop()
+	if b.loads != 3 {
+		t.Errorf("loaded %d times, want 3: after the commit that failed, and after each panic", b.loads)
 	}
 }
 

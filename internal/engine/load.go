@@ -81,7 +81,7 @@ func (e *Engine) load(ctx context.Context, s store.Run) error {
 	if err != nil {
 		return err
 	}
-	c, err := campaign.Load(spec, material, head, devices, groups)
+	c, err := guarded(func() (*campaign.Campaign, error) { return campaign.Load(spec, material, head, devices, groups) })
 	if err != nil {
 		return err
 	}

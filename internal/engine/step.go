@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/starling-fuota/starling/campaign"
@@ -31,7 +32,11 @@ func (e *Engine) stepped(r *run, in campaign.Input, more also) (campaign.Output,
 		return campaign.Output{}, fmt.Errorf("campaign %s is being loaded again", r.id)
 	}
 	now := e.source.Now()
-	out := r.c.Step(now, in)
+	out, err := guarded(func() (campaign.Output, error) { return r.c.Step(now, in), nil })
+	if err != nil {
+		r.lost, r.retryAt = true, now.Add(brokenDelay)
+		return out, fmt.Errorf("campaign %s gives up what it had in memory, at %s: %w", r.id, in, err)
+	}
 	r.wakeAt = out.WakeAt
 	if out.Receipt.Err() != nil {
 		more.audit = nil
@@ -45,6 +50,20 @@ func (e *Engine) stepped(r *run, in campaign.Input, more also) (campaign.Output,
 	}
 	e.countStep(r, out)
 	return out, nil
+}
+
+// brokenDelay is how long a campaign rests that has contradicted itself. What is stored is from before;
+// it may go on from there, or break again.
+const brokenDelay = time.Minute
+
+// guarded calls the campaign machine. A panic is an error of that campaign: the others go on.
+func guarded[T any](f func() (T, error)) (v T, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v\n%s", p, debug.Stack())
+		}
+	}()
+	return f()
 }
 
 // isQuiet tells if nothing of a step is worth a transaction.
