@@ -158,8 +158,9 @@ func (w *world) populate(ctx context.Context, s store.Store) error {
 		s.Files().Create(ctx, &fleet.File{ID: "file", Name: "image", Size: content.Size, SHA256: content.SHA256, Type: fleet.FirmwareFile, Version: target}),
 		s.Campaigns().Create(ctx, &fleet.Campaign{ID: campaignID, Name: "chaos", Type: fleet.FOTACampaign, DeviceSets: []string{"all"}, Regions: []string{"north"}, FileID: "file",
 			MaxDuration: 7 * 24 * time.Hour, SuccessThreshold: w.threshold,
-			// Patience, so that no device that does as it should runs out of luck.
-			Policy: fleet.CampaignPolicy{Retries: 15, MaxRounds: 40, MaxCodedPercent: 400}}),
+			// Patience, so that no device that does as it should runs out of luck. A campaign left to itself accepts that in one of
+			// twenty a device does not hear of the session in time, and each new owner costs those that it finds waiting a chance.
+			Policy: fleet.CampaignPolicy{Retries: 15, MaxRounds: 40, MaxCodedPercent: 400, SessionLead: 3 * time.Hour}}),
 	)
 }
 
