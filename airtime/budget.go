@@ -1,6 +1,9 @@
 package airtime
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Window is the time over which a duty cycle is counted. The limit holds for every hour,
 // wherever it begins: a gateway may use its 360 s of 869.525 MHz in one go and is then
@@ -13,7 +16,7 @@ const Window = time.Hour
 type Budget struct {
 	limit   time.Duration // per Window; 0: none
 	total   time.Duration // ever used
-	recent  []interval    // that may still count, oldest first, apart from one another
+	recent  []interval    // that may still count, oldest first; apart from one another as far as one transmitter sent them
 	used    time.Duration // sum of recent
 	busiest time.Duration // the most that any window held, as far as it was spent
 }
@@ -54,26 +57,39 @@ func (b *Budget) Earliest(now, airtime time.Duration) (time.Duration, bool) {
 	return now, true
 }
 
-// Spend books a transmission that begins at now. Transmissions come in their order.
+// Spend books a transmission that begins at now. Transmissions come in their order, mostly: one that is heard of
+// late is put where it belongs, and counts from then on.
 func (b *Budget) Spend(now, airtime time.Duration) {
 	b.total += airtime
 	if b.limit == 0 {
 		return
 	}
+	latest := now
+	if n := len(b.recent); n > 0 {
+		latest = max(latest, b.recent[n-1].start)
+	}
+	if now+airtime <= latest-Window {
+		return // it does not count any more
+	}
+	at := len(b.recent)
+	for at > 0 && b.recent[at-1].start > now {
+		at--
+	}
+	b.recent = slices.Insert(b.recent, at, interval{now, now + airtime})
+	b.used += airtime
 	old := 0
-	for old < len(b.recent) && b.recent[old].end <= now-Window {
+	for old < len(b.recent) && b.recent[old].end <= latest-Window {
 		b.used -= b.recent[old].end - b.recent[old].start
 		old++
 	}
-	b.recent = append(b.recent[old:], interval{now, now + airtime})
-	b.used += airtime
+	b.recent = b.recent[old:]
 	b.busiest = max(b.busiest, b.inWindow(now+airtime))
 }
 
 // Busiest returns the most air time that any hour has held so far; 0 without a limit.
 func (b *Budget) Busiest() time.Duration { return b.busiest }
 
-// inWindow returns the air time of the window that ends at end, which no transmission outlasts.
+// inWindow returns the air time of the window that ends at end.
 func (b *Budget) inWindow(end time.Duration) time.Duration {
 	used, begin := b.used, end-Window
 	for _, i := range b.recent {
@@ -81,6 +97,12 @@ func (b *Budget) inWindow(end time.Duration) time.Duration {
 			break
 		}
 		used -= min(begin, i.end) - i.start
+	}
+	for _, i := range slices.Backward(b.recent) {
+		if i.end <= end {
+			break
+		}
+		used -= i.end - max(end, i.start)
 	}
 	return used
 }

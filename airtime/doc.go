@@ -16,8 +16,8 @@
 //
 // A Budget is exact: no hour, wherever it begins, holds more than its limit. A Governor is
 // what a server can know: it sees the reports of its network and nothing of what other
-// applications send through the same gateways. It forgets with its process, and has it right again
-// an hour later; the network server's own limits hold meanwhile.
+// applications send through the same gateways. What other processes have spent, or an earlier life of this
+// one, it is told by whoever has kept it (Recall).
 //
 // The package reads no clock and does no I/O. Source: RP002-1.0.3 (through package region, whose
 // duty cycles are planning defaults).

@@ -55,6 +55,14 @@ func (g *Governor) Spend(gateways []string, band region.Band, frequency uint32, 
 	}
 }
 
+// Recall books what a gateway has spent in the sub-band that begins at low (Hz) in the time before until, of which
+// no more is known: before this process began, or through another one. It counts as if it were spent at the end of that time.
+func (g *Governor) Recall(gateway string, band region.Band, low uint32, until time.Time, airtime time.Duration) {
+	if sub, ok := band.SubBand(low); ok {
+		g.budget(gateway, band, sub).Spend(moment(until)-airtime, airtime)
+	}
+}
+
 // Chance is an uplink as far as answering it goes.
 type Chance struct {
 	At        time.Time

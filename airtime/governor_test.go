@@ -36,6 +36,26 @@ func TestAGatewayIsCrowdedWhenItsHourIsUsedUp(t *testing.T) {
 	}
 }
 
+// TestWhatWasSpentBeforeCounts: an account that is told of later, and in any order, is that of whoever kept it from the beginning.
+func TestWhatWasSpentBeforeCounts(t *testing.T) {
+	var g airtime.Governor
+	g.Spend([]string{"a"}, region.EU868, 868_300_000, noon.Add(40*time.Minute), 6*time.Second)
+	for _, minute := range []int{30, 10, 20} { // of another process
+		g.Recall("a", region.EU868, 868_000_000, noon.Add(time.Duration(minute)*time.Minute), 9990*time.Millisecond)
+	}
+	g.Recall("a", region.EU868, 1, noon, time.Hour)               // nowhere
+	g.Recall("a", region.EU868, 869_400_000, noon, 6*time.Minute) // RX2's
+	for minute, want := range map[int]bool{41: true, 69: true, 71: false, 99: false} {
+		if got := g.Crowded(chance(noon.Add(time.Duration(minute)*time.Minute), 5, "a")) > 0; got != want {
+			t.Errorf("minute %d: crowded %t, want %t", minute, got, want)
+		}
+	}
+	g.Recall("a", region.EU868, 868_000_000, noon.Add(-time.Hour), time.Hour) // too long ago
+	if g.Crowded(chance(noon.Add(99*time.Minute), 5, "a")) > 0 {
+		t.Error("what is over counts")
+	}
+}
+
 // TestAGatewayAnswersOneUplinkAtATime: a second answer at the same moment would go out in RX2.
 func TestAGatewayAnswersOneUplinkAtATime(t *testing.T) {
 	var g airtime.Governor
