@@ -122,6 +122,7 @@ type Step struct {
 	WakeAt       time.Time       // zero: no timer
 	Audit        []AuditEntry    // of orders of people in this step, as Objects.Record
 	Inbox        []int64         // Seq of the letters that the step took account of: they go with it
+	Air          []AirSpent      // since the last step; rows of the same minute are added up
 	Replies      []Letter        // to letters that the step took account of, by their Seq: see Inbox.Reply
 }
 

@@ -21,6 +21,7 @@ type Store interface {
 	Histories
 	Usages
 	Claims
+	Airs
 	Secrets
 
 	// Tx runs f in one transaction and commits if it returns nil. Inside f only the

@@ -84,6 +84,9 @@ func commitStep(ctx context.Context, tx pgx.Tx, step store.Step) error {
 	for _, reply := range step.Replies { // a few at most: people gave orders
 		b.Queue("UPDATE inbox SET body = $2, replied = "+dialect.Clock+" WHERE seq = $1", reply.Seq, relational.Blob(reply.Body))
 	}
+	if err := queueAir(b, step.CampaignID, step.Air); err != nil {
+		return err
+	}
 	if step.Status.Ended() && step.WakeAt.IsZero() { // nobody will read what else there is
 		b.Queue("DELETE FROM inbox WHERE campaign_id = $1 AND replied = 0", step.CampaignID)
 	}
@@ -208,6 +211,32 @@ func queueFirmware(b *pgx.Batch, seen []store.FirmwareSeen) error {
 		column(seen, func(f store.FirmwareSeen) []byte { return relational.ID(f.DevEUI) }), versions,
 		column(seen, func(f store.FirmwareSeen) int64 { return relational.At(f.At) }),
 		column(seen, func(f store.FirmwareSeen) int64 { return relational.FirmwareOrder(f.Version) }))
+	return nil
+}
+
+// queueAir adds up first what belongs to the same row: one statement must not touch a row twice.
+func queueAir(b *pgx.Batch, campaignID string, air []store.AirSpent) error {
+	if len(air) == 0 {
+		return nil
+	}
+	bands := make([]string, len(air))
+	for i, a := range air {
+		text, err := a.Band.MarshalText()
+		if err != nil {
+			return err
+		}
+		bands[i] = string(text)
+	}
+	b.Queue(`INSERT INTO air_spent AS stored (campaign_id, minute, gateway, band, sub_band, spent, changed)
+		SELECT $1, a.minute, a.gateway, a.band, a.sub_band, sum(a.spent), `+dialect.Clock+`
+			FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[]) AS a (minute, gateway, band, sub_band, spent)
+			GROUP BY a.minute, a.gateway, a.band, a.sub_band ORDER BY a.minute, a.gateway, a.band, a.sub_band
+		ON CONFLICT (campaign_id, minute, gateway, band, sub_band) DO UPDATE SET spent = stored.spent + excluded.spent, changed = excluded.changed`,
+		campaignID,
+		column(air, func(a store.AirSpent) int64 { return relational.At(a.Minute) }),
+		column(air, func(a store.AirSpent) string { return relational.Legible(a.Gateway) }), bands,
+		column(air, func(a store.AirSpent) int64 { return int64(a.SubBand) }),
+		column(air, func(a store.AirSpent) int64 { return a.Spent.Microseconds() }))
 	return nil
 }
 

@@ -100,6 +100,13 @@ func commitStep(ctx context.Context, q querier, step store.Step) error {
 		func(reply store.Letter) []any { return []any{relational.Blob(reply.Body), reply.Seq} }); err != nil {
 		return err
 	}
+	if err := execAll(ctx, q, `INSERT INTO air_spent (campaign_id, minute, gateway, band, sub_band, spent, changed) VALUES (?, ?, ?, ?, ?, ?, `+dialect.Clock+`)
+		ON CONFLICT DO UPDATE SET spent = spent + excluded.spent, changed = excluded.changed`,
+		step.Air, func(a store.AirSpent) []any {
+			return []any{step.CampaignID, relational.At(a.Minute), relational.Legible(a.Gateway), relational.Text{Of: &a.Band}, a.SubBand, a.Spent.Microseconds()}
+		}); err != nil {
+		return err
+	}
 	if step.Status.Ended() && step.WakeAt.IsZero() { // nobody will read what else there is
 		if _, err := q.ExecContext(ctx, "DELETE FROM inbox WHERE campaign_id = ? AND replied = 0", step.CampaignID); err != nil {
 			return err

@@ -97,6 +97,7 @@ func Run(t *testing.T, openWith OpenWith) {
 		{"WhatAPlanFoundIsStoredWithTheRun", firstTimeline},
 		{"TheMembersOfARunAreKnown", runMembers},
 		{"LettersReachTheOwnerOnce", inbox},
+		{"SpentAirTimeIsKeptByMinute", spentAir},
 		{"CountersNeverGoBack", counters},
 		{"ARowNamedTwiceKeepsTheLast", namedTwice},
 		{"ARunIsLoadedAsOfOneInstant", wholeSnapshots},
