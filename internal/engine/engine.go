@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/starling-fuota/starling/airtime"
 	"github.com/starling-fuota/starling/campaign"
 	"github.com/starling-fuota/starling/internal/network"
 	"github.com/starling-fuota/starling/internal/service"
@@ -44,7 +43,7 @@ type Engine struct {
 	unsent    []store.Letter                // for other processes, not posted yet
 	unsentAt  time.Time                     // when to post them again; zero: at once
 	more      bool                          // further events of the same round are at hand
-	air       airtime.Governor              // of the network's gateways
+	air       account                       // of the network's gateways
 	publisher func(Progress)
 	meter     Meter
 }

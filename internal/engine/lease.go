@@ -271,6 +271,7 @@ func (e *Engine) tend(ctx context.Context) {
 
 // share claims runs up to the fair share and gives back what is above it.
 func (e *Engine) share(ctx context.Context) {
+	e.recall(ctx)
 	share, err := e.store.ClaimRuns(ctx, e.tenure.owner())
 	if err != nil {
 		if errors.Is(err, store.ErrFenced) {

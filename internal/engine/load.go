@@ -17,6 +17,7 @@ import (
 
 // loadAll takes every campaign that was running, or being cleaned up, when the last process ended.
 func (e *Engine) loadAll(ctx context.Context) error {
+	e.recall(ctx)
 	share, err := e.store.ClaimRuns(ctx, e.tenure.owner())
 	if err != nil {
 		return fmt.Errorf("load running campaigns: %w", err)

@@ -80,6 +80,7 @@ type batch struct {
 	rec     store.Step
 	devices map[lorawan.EUI64]int // rows of rec by device: the latest state is enough
 	groups  map[lorawan.EUI64]int
+	air     map[store.AirMinute]int // rows of rec
 }
 
 // A batch is committed at the latest when it holds maxBatch steps or is maxBatchAge old:
@@ -213,6 +214,7 @@ func (e *Engine) commit(ctx context.Context, r *run) error {
 		r.lost, r.retryAt = true, e.source.Now().Add(retryDelay)
 		return fmt.Errorf("campaign %s: commit: %w", r.id, err)
 	}
+	e.airStored(ctx, b.rec.Air)
 	r.outbox = append(r.outbox, b.rec.Outbox...)
 	r.batch, r.marks = batch{}, nil
 	if head.Status.Ended() && !r.counted {
