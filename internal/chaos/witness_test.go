@@ -14,7 +14,8 @@ import (
 //
 //   - A frame that is sent again, with the ID that it had, is the same frame.
 //   - A group's counter stands for one frame, and does not go back.
-//   - The number of a fragment stands for the same bytes for ever, and does not go back in a new frame.
+//   - The number of a fragment stands for the same bytes for ever, and does not go back in a new frame, but to 1 in
+//     a new fragmentation session: after a set-up, and as often as the campaign has begun a further wave (see world.check).
 //   - SessionCnt of a device and FragIndex does not go back in a new frame.
 type witness struct {
 	mu       sync.Mutex
@@ -27,6 +28,9 @@ type witness struct {
 	high     map[fragmentKey]uint16 // of N = 0: the highest number
 	cnt      map[fragmentKey]uint16 // SessionCnt, of N = 0
 	nbFrag   map[uint8]uint16       // by FragIndex; there is one group
+	setUp    map[uint8]bool         // a set-up was sent after the last fragment
+	begun    map[fragmentKey]int    // how often fragments began at 1 again, of N = 0
+	most     float64                // part of a block that was sent
 }
 
 type fragmentKey struct {
@@ -36,7 +40,8 @@ type fragmentKey struct {
 }
 
 func newWitness() *witness {
-	return &witness{v1: map[lorawan.EUI64]bool{}, frames: map[string][]byte{}, nextFCnt: map[lorawan.EUI64]uint32{}, fragment: map[fragmentKey][]byte{}, high: map[fragmentKey]uint16{}, cnt: map[fragmentKey]uint16{}, nbFrag: map[uint8]uint16{}}
+	return &witness{v1: map[lorawan.EUI64]bool{}, frames: map[string][]byte{}, nextFCnt: map[lorawan.EUI64]uint32{}, fragment: map[fragmentKey][]byte{}, high: map[fragmentKey]uint16{}, cnt: map[fragmentKey]uint16{}, nbFrag: map[uint8]uint16{},
+		setUp: map[uint8]bool{}, begun: map[fragmentKey]int{}}
 }
 
 func (w *witness) complain(format string, args ...any) {
@@ -75,7 +80,7 @@ func (w *witness) unicast(dev lorawan.EUI64, f network.Frame) {
 		if !ok {
 			continue
 		}
-		w.nbFrag[req.FragIndex] = req.NbFrag
+		w.nbFrag[req.FragIndex], w.setUp[req.FragIndex] = req.NbFrag, true
 		if w.v1[dev] {
 			continue
 		}
@@ -110,20 +115,25 @@ func (w *witness) dataFragment(by string, group lorawan.EUI64, f network.Frame, 
 	}
 	w.fragment[key] = bytes.Clone(frag.Data)
 	key.n = 0
-	if !seen && frag.N <= w.high[key] {
+	if seen {
+		return
+	}
+	if frag.N == 1 && w.high[key] > 0 && w.setUp[key.fragIndex] {
+		w.begun[key]++
+		w.high[key] = 0
+	}
+	if frag.N <= w.high[key] {
 		w.wrong = append(w.wrong, fmt.Sprintf("fragment %d of %s slot %d follows %d, in frame %s by %s", frag.N, group, frag.FragIndex, w.high[key], f.ID, by))
 	}
-	w.high[key] = max(w.high[key], frag.N)
+	w.high[key], w.setUp[key.fragIndex] = max(w.high[key], frag.N), false
+	w.most = max(w.most, min(1, float64(frag.N)/float64(w.nbFrag[key.fragIndex])))
 }
 
 // block returns which part of the uncoded fragments of a session has been sent: the largest of all sessions.
-func (w *witness) block() (part float64) {
+func (w *witness) block() float64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for key, n := range w.high {
-		part = max(part, min(1, float64(n)/float64(w.nbFrag[key.fragIndex])))
-	}
-	return part
+	return w.most
 }
 
 // inBlock tells if some uncoded fragments of a session have been sent, and some have not.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -251,6 +252,19 @@ func (w *world) check(ctx context.Context, s store.Store) (wrong []string, err e
 	}
 	for key, cnt := range w.witness.cnt {
 		complain("SessionCnt %d of %s slot %d was used and is not stored", cnt, key.eui, key.fragIndex)
+	}
+	raw, err := s.RunHeader(ctx, campaignID)
+	if err != nil {
+		return wrong, err
+	}
+	var head campaign.Header
+	if err := json.Unmarshal(raw, &head); err != nil {
+		return wrong, err
+	}
+	for key, n := range w.witness.begun {
+		if n > head.Wave {
+			complain("fragments of slot %d began again %d times in %d further waves", key.fragIndex, n, head.Wave)
+		}
 	}
 	outbox, err := s.PendingOutbox(ctx, "")
 	if err != nil {
