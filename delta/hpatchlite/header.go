@@ -23,16 +23,28 @@ type Info struct {
 }
 
 // Inspect reads the header of a patch. The dictionary size is taken to have four bytes.
-func Inspect(patch []byte) (Info, error) {
+func Inspect(patch []byte) (Info, error) { return InspectField(patch, 4) }
+
+// InspectField is Inspect for a dictionary size of that many bytes, 1..4; 0 means 4.
+func InspectField(patch []byte, dictField int) (Info, error) {
+	if dictField < 0 || dictField > 4 {
+		return Info{}, fmt.Errorf("dictionary size of %d bytes, not 1..4: %w", dictField, ErrRange)
+	}
+	if dictField == 0 {
+		dictField = 4
+	}
 	h, rest, err := parseHeader(patch)
 	if err != nil {
 		return Info{}, err
 	}
 	if h.Compression == Tinyuz {
-		if len(rest) < 4 {
+		if len(rest) < dictField {
 			return Info{}, fmt.Errorf("dictionary size: %d bytes left: %w", len(rest), ErrShort)
 		}
-		window := uint(rest[0]) | uint(rest[1])<<8 | uint(rest[2])<<16 | uint(rest[3])<<24
+		window := uint(0)
+		for i := range dictField {
+			window |= uint(rest[i]) << (8 * i)
+		}
 		if window == 0 || window > tinyuz.MaxWindow {
 			return Info{}, fmt.Errorf("dictionary of %d bytes: %w", window, ErrFormat)
 		}
