@@ -43,6 +43,11 @@ const (
 	// maxLanes is the number of alignments that are followed at a time.
 	maxLanes = 96
 
+	// crowd is the number of lanes that an image may have on average. Beyond it, only few
+	// are followed: an image that is like itself everywhere gives as good covers with few.
+	crowd    = 24
+	fewLanes = 16
+
 	// lookLimit bounds the comparison of a new seed.
 	lookLimit = 64
 
@@ -85,6 +90,8 @@ type finder struct {
 	lanes     []lane
 	laneOf    []uint8 // by diagonal + len(new): 1 + index into lanes, 0 for none
 	stretches []stretch
+	work      int // lanes that were followed, over all bytes
+	fullAt    int // position of the last seed that no room was found for
 	longUntil int // new[..longUntil] is inside of a long match of some lane
 
 	// The way that ends with literal bytes.
@@ -149,12 +156,21 @@ func (f *finder) consider(pos, at int) {
 	if same+before < f.minimum {
 		return
 	}
-	if len(f.lanes) == maxLanes && !f.makeRoom(same) {
+	if len(f.lanes) >= f.mostLanes(at) && (f.fullAt == at || !f.makeRoom(same, at-lead)) {
+		f.fullAt = at
 		return
 	}
 	f.lanes = append(f.lanes, lane{diagonal: diagonal, cost: math.MaxInt / 2, previous: -1, matched: at})
 	f.laneOf[diagonal+len(f.new)] = uint8(len(f.lanes))
 	f.prolong(&f.lanes[len(f.lanes)-1], at)
+}
+
+// mostLanes is the number of lanes that may be followed at a position.
+func (f *finder) mostLanes(at int) int {
+	if f.work > crowd*(at+1<<13) {
+		return fewLanes
+	}
+	return maxLanes
 }
 
 // prolong notes a seed of a lane that exists.
@@ -173,8 +189,8 @@ func (f *finder) prolong(l *lane, at int) {
 }
 
 // makeRoom drops the lane that is the least use, if one is less use than a new lane
-// with a match of same bytes.
-func (f *finder) makeRoom(same int) bool {
+// with a match of same bytes. The search is at position i.
+func (f *finder) makeRoom(same, i int) bool {
 	worst := -1
 	for k := range f.lanes {
 		if k == f.bestLane || f.lanes[k].cost < f.best+f.change {
@@ -187,8 +203,7 @@ func (f *finder) makeRoom(same int) bool {
 	if worst < 0 {
 		return false
 	}
-	l := &f.lanes[worst]
-	if same < 2*f.minimum && l.matched-l.lastSeed > 0 {
+	if same < 2*f.minimum && f.lanes[worst].lastSeed >= i {
 		return false
 	}
 	f.drop(worst)
@@ -272,9 +287,14 @@ func (f *finder) step(i int) {
 	}
 
 	// A lane that costs as much as getting on it again, and has no seed ahead, can go.
+	f.work += len(f.lanes)
+	idle := i - linger
+	if len(f.lanes) > f.mostLanes(i) {
+		idle = i
+	}
 	for k := len(f.lanes) - 1; k >= 0; k-- {
 		l := &f.lanes[k]
-		if l.lastSeed+linger < i && k != f.bestLane && l.cost >= best+f.change || i+l.diagonal >= len(f.old) && k != f.bestLane {
+		if l.lastSeed < idle && k != f.bestLane && l.cost >= best+f.change || i+l.diagonal >= len(f.old) && k != f.bestLane {
 			f.drop(k)
 		}
 	}
