@@ -45,8 +45,8 @@ const (
 
 	// crowd is the number of lanes that an image may have on average. Beyond it, only few
 	// are followed: an image that is like itself everywhere gives as good covers with few.
-	crowd    = 24
-	fewLanes = 16
+	crowd    = 48
+	fewLanes = 24
 
 	// lookLimit bounds the comparison of a new seed.
 	lookLimit = 64
