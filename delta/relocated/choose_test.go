@@ -2,6 +2,7 @@ package relocated_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"reflect"
@@ -115,6 +116,21 @@ func TestChooseIsNeverWorseThanNoMapAndIsDeterministic(t *testing.T) {
 		again, err := relocated.Choose(old, target, o)
 		if err != nil || !reflect.DeepEqual(again, c) {
 			t.Errorf("another result the second time (%v)", err)
+		}
+	}
+}
+
+func TestATableOfWhichEveryEntryMovedByItselfEnds(t *testing.T) {
+	r := rand.New(rand.NewPCG(25, 26))
+	var old, target []byte
+	for i := range uint32(1 << 15) {
+		old = binary.LittleEndian.AppendUint32(old, 0x08000000+4*i)
+		target = binary.LittleEndian.AppendUint32(target, 0x08000000+4*i+r.Uint32N(1<<16))
+	}
+	for _, toll := range []int{0, 24} {
+		m, err := relocated.Derive(old, target, []cover.Cover{{Length: len(old)}}, 0x08000000, toll)
+		if err != nil || len(m.F) > 4096 {
+			t.Errorf("toll %d: %d segments, %v", toll, len(m.F), err)
 		}
 	}
 }

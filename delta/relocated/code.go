@@ -90,6 +90,44 @@ func appendBase(b []byte, address uint32) []byte {
 	return appendVarint(append(b, byte(shift)), address>>shift)
 }
 
+// units are what starts and deltas of a list are multiples of: 2 to the power of these.
+type units struct{ start, delta int }
+
+// unitsOf returns the largest units that a list can be written in.
+func unitsOf(segments []Segment) units {
+	var starts, deltas uint32
+	for _, s := range segments {
+		starts |= s.Start
+		deltas |= uint32(s.Delta)
+	}
+	return units{shiftOf(starts), shiftOf(deltas)}
+}
+
+// append writes what s adds to the segment before it.
+func (u units) append(b []byte, before, s Segment) []byte {
+	b = appendVarint(b, (s.Start-before.Start)>>u.start)
+	return appendVarint(b, zigzag((s.Delta-before.Delta)>>u.delta))
+}
+
+// size returns how many bytes the list takes from i on, up to the segment end included, if
+// segments[i:end] are replaced by others.
+func (u units) size(segments []Segment, i, end int, others []Segment) int {
+	var buffer [16]byte
+	var before Segment
+	if i > 0 {
+		before = segments[i-1]
+	}
+	n := 0
+	for _, s := range others {
+		n += len(u.append(buffer[:0], before, s))
+		before = s
+	}
+	if end < len(segments) {
+		n += len(u.append(buffer[:0], before, segments[end]))
+	}
+	return n
+}
+
 // appendSegments writes the number of segments and, if there are any, their units and
 // what each adds to the one before.
 func appendSegments(b []byte, segments []Segment) []byte {
@@ -97,17 +135,11 @@ func appendSegments(b []byte, segments []Segment) []byte {
 	if len(segments) == 0 {
 		return b
 	}
-	var starts, deltas uint32
-	for _, s := range segments {
-		starts |= s.Start
-		deltas |= uint32(s.Delta)
-	}
-	startShift, deltaShift := shiftOf(starts), shiftOf(deltas)
-	b = append(b, byte(deltaShift<<4|startShift))
+	u := unitsOf(segments)
+	b = append(b, byte(u.delta<<4|u.start))
 	before := Segment{}
 	for _, s := range segments {
-		b = appendVarint(b, (s.Start-before.Start)>>startShift)
-		b = appendVarint(b, zigzag((s.Delta-before.Delta)>>deltaShift))
+		b = u.append(b, before, s)
 		before = s
 	}
 	return b
@@ -199,15 +231,14 @@ func (p *parser) segments() []Segment {
 	if p.err != nil || n == 0 {
 		return nil
 	}
-	units := p.byte()
-	startShift, deltaShift := units&0x0f, units>>4
+	shifts := p.byte()
+	startShift, deltaShift := shifts&0x0f, shifts>>4
 	if uint64(n) > uint64(len(p.rest)/2) {
 		p.fail(fmt.Sprintf("%d segments in %d bytes", n, len(p.rest)), ErrShort)
 		return nil
 	}
 	segments := make([]Segment, n)
 	var before Segment
-	var starts, deltas uint32
 	for i := range segments {
 		start := p.shifted(startShift)
 		delta := unzigzag(p.varint())
@@ -222,10 +253,8 @@ func (p *parser) segments() []Segment {
 			return nil
 		}
 		segments[i], before = next, next
-		starts |= next.Start
-		deltas |= uint32(next.Delta)
 	}
-	if shiftOf(starts) != int(startShift) || shiftOf(deltas) != int(deltaShift) {
+	if u := unitsOf(segments); u.start != int(startShift) || u.delta != int(deltaShift) {
 		p.fail("units smaller than they could be", ErrRange)
 		return nil
 	}

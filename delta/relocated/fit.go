@@ -16,9 +16,8 @@ type vote struct {
 // votes that it agrees with, less toll bits for each segment. It is found exactly, in one
 // pass over the votes: the best way that ends with some delta is the better of staying
 // with it and of changing to it from the best way at all, and only votes for a delta
-// can make it worth changing to.
+// can make it worth changing to. The votes are those of gather.
 func fit(votes []vote, toll int) []Segment {
-	votes = gather(votes)
 	type way struct {
 		gain   int
 		change int // index into changes of the last change, -1 for none
@@ -59,7 +58,7 @@ func fit(votes []vote, toll int) []Segment {
 	return tidy(segments)
 }
 
-// gather adds up votes for the same.
+// gather sorts votes by address, and adds up those for the same.
 func gather(votes []vote) []vote {
 	slices.SortFunc(votes, func(a, b vote) int {
 		return cmp.Or(cmp.Compare(a.address, b.address), cmp.Compare(a.delta, b.delta))

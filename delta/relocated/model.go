@@ -60,12 +60,12 @@ func (m *model) votes() []vote {
 }
 
 // cost returns what a pair costs in bits.
-func (m *model) cost(p *pair, segments []Segment) int {
+func (m *model) cost(p *pair, moved func(uint32) int32) int {
 	var ds int32
 	if p.local() {
-		ds = at(segments, p.site)
+		ds = moved(p.site)
 	}
-	return price(p.wrong(ds, at(segments, p.target)))
+	return price(p.wrong(ds, moved(p.target)))
 }
 
 // within visits the pairs whose cost depends on what moved from lo up to hi.
@@ -90,42 +90,100 @@ func (m *model) within(lo, hi uint32, visit func(*pair)) {
 	}
 }
 
+// maxSegments bounds the work on a list and the size of a map. Real images of a megabyte have a
+// third of that.
+const maxSegments = 4096
+
 // segments returns the list that costs least, as far as the votes and taking segments out again
 // lead to it.
 func (m *model) segments() []Segment {
-	segments := fit(m.votes(), m.toll)
+	votes := gather(m.votes())
+	segments := fit(votes, m.toll)
+	for len(segments) > maxSegments {
+		m.toll = max(1, 2*m.toll)
+		segments = fit(votes, m.toll)
+	}
 	for before := -1; before != len(segments); {
 		before = len(segments)
+		u := unitsOf(segments)
 		for i := 0; i < len(segments); i++ {
-			if fewer, ok := m.without(segments, i); ok {
+			if fewer, ok := m.without(segments, i, u); ok {
 				segments = fewer
 				i--
 			}
 		}
 	}
+	return m.settle(segments)
+}
+
+// settle moves the starts of segments to rounder numbers, as far as no pair is there to notice, in
+// place: rounder numbers have larger units, and take fewer bytes.
+func (m *model) settle(segments []Segment) []Segment {
+	free := uint32(0) // addresses from here on up to the start are nobody's
+	for i := range segments {
+		start := segments[i].Start
+		free = max(free, endBefore(m.pairs, m.byTarget, start, func(p *pair) uint32 { return p.target }))
+		free = max(free, endBefore(m.pairs, m.bySite, start, func(p *pair) uint32 { return p.site }))
+		for shift := 31; shift > 0; shift-- {
+			if round := start >> shift << shift; round >= free {
+				segments[i].Start = round
+				break
+			}
+		}
+		free = segments[i].Start + 1
+	}
 	return segments
 }
 
-// without takes segment i out: what it covers moves like what is before it, or like what is after
-// it. It returns false if both cost more than they save.
-func (m *model) without(segments []Segment, i int) ([]Segment, bool) {
-	lo, hi := segments[i].Start, ^uint32(0)
-	rest := slices.Delete(slices.Clone(segments), i, i+1)
-	candidates := [][]Segment{tidy(slices.Clone(rest))}
-	if i < len(rest) {
-		hi = rest[i].Start
-		rest[i].Start = lo
-		candidates = append(candidates, tidy(rest))
+// endBefore returns the address after the last one of the pairs, which are in its order, before limit.
+func endBefore(pairs []pair, order []int32, limit uint32, address func(*pair) uint32) uint32 {
+	n, _ := slices.BinarySearchFunc(order, limit, func(i int32, limit uint32) int { return cmp.Compare(address(&pairs[i]), limit) })
+	if n == 0 {
+		return 0
 	}
-	size := 8 * len(appendSegments(nil, segments))
+	return address(&pairs[order[n-1]]) + 1
+}
+
+// without takes segment i out, in place: what it covers moves like what is before it, or like what
+// is after it. It returns false, and the list unchanged, if both cost more than they save.
+func (m *model) without(segments []Segment, i int, u units) ([]Segment, bool) {
+	var before Segment
+	if i > 0 {
+		before = segments[i-1]
+	}
+	lo, hi := segments[i].Start, ^uint32(0)
+	end := i + 1 // of what is replaced
+	candidates := [][]Segment{{}}
+	if i+1 < len(segments) {
+		next := segments[i+1]
+		hi = next.Start
+		end++
+		if next.Delta != before.Delta { // else both are superfluous
+			candidates = [][]Segment{{next}, {{lo, next.Delta}}}
+		}
+	}
 	var best []Segment
 	bestGain := -1
 	for _, c := range candidates {
-		gain := max(size-8*len(appendSegments(nil, c)), m.toll*(len(segments)-len(c)))
-		m.within(lo, hi, func(p *pair) { gain += m.cost(p, segments) - m.cost(p, c) })
+		gain := max(8*(u.size(segments, i, end, segments[i:end])-u.size(segments, i, end, c)), m.toll*(end-i-len(c)))
+		delta := before.Delta
+		if len(c) > 0 && c[0].Start == lo {
+			delta = c[0].Delta
+		}
+		is := func(address uint32) int32 { return at(segments, address) }
+		would := func(address uint32) int32 {
+			if address >= lo && address < hi {
+				return delta
+			}
+			return at(segments, address)
+		}
+		m.within(lo, hi, func(p *pair) { gain += m.cost(p, is) - m.cost(p, would) })
 		if gain > bestGain {
 			best, bestGain = c, gain
 		}
 	}
-	return best, best != nil
+	if best == nil {
+		return segments, false
+	}
+	return slices.Replace(segments, i, end, best...), true
 }
