@@ -79,7 +79,7 @@ type parser struct {
 	arrivals []arrival // effort.arrivals for each position of a block
 	counts   []uint8
 	limits   []int32   // by position: a way that costs as much is not worth noting
-	found    [][]match // by position modulo blockSize+overlap: matches of the block
+	found    [][]match // by position modulo the positions of a block: what matches there
 	inserted int       // positions that the matcher knows
 
 	lineStarts lineQueue
@@ -109,7 +109,7 @@ func (p *parser) parse(start int) (tokens []token, size int) {
 	p.arrivals = make([]arrival, (block+1)*p.effort.arrivals)
 	p.counts = make([]uint8, block+1)
 	p.limits = make([]int32, block+1)
-	p.found = make([][]match, blockSize+overlap)
+	p.found = make([][]match, max(1, block))
 	for p.inserted < start {
 		p.matcher.insert(p.inserted, nil)
 		p.inserted++
