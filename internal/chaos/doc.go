@@ -9,7 +9,8 @@
 //	|  fate: SIGKILL, SIGSTOP, SIGTERM     |       | store: SQLite, or PostgreSQL      |
 //	+--------------------------------------+       +-----------------------------------+
 //
-// After each run the campaign must have ended as the devices themselves say, and no counter may have gone back.
+// In each run somebody is killed and, of several, somebody stopped for longer than its lease, while the campaign runs: the seed
+// draws when, by what was sent. After each run the campaign must have ended as the devices themselves say, and no counter may have gone back.
 // A failure names its seed. The same seed makes the same fleet and the same fates, not the same run: processes
 // race with one another, which is the point.
 //
