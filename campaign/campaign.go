@@ -29,6 +29,7 @@ type Campaign struct {
 	groupLanes [][]int        // lanes of each group, indices into spec.Lanes
 	members    [][]int        // devices of each lane, ascending
 	encoders   []*fec.Encoder // per lane, made when first needed
+	variants   map[variant]*Traits
 	unsettled  []int          // per stage index: active devices in it
 	tally      [outcomes]int  // devices by outcome
 	stand      stand          // devices by what people see of them
@@ -115,9 +116,10 @@ func (c *Campaign) derive() (err error) {
 	c.tag = h.Sum32()
 	c.index = make(map[lorawan.EUI64]int, len(c.devices))
 	c.members = make([][]int, len(c.spec.Lanes))
+	c.variants = map[variant]*Traits{}
 	for i, m := range c.spec.Devices {
 		c.index[m.DevEUI] = i
-		c.members[m.Lane] = append(c.members[m.Lane], i)
+		c.members[c.laneOf(i)] = append(c.members[c.laneOf(i)], i)
 	}
 	c.groupIndex = make(map[lorawan.EUI64]int, len(c.spec.Groups))
 	for i, g := range c.spec.Groups {
@@ -295,7 +297,7 @@ func (c *Campaign) count(i, n int) {
 		return
 	}
 	if !d.Complete {
-		c.needing[c.spec.Devices[i].Lane] += n
+		c.needing[c.laneOf(i)] += n
 	}
 	if d.Stage == StageStatus {
 		s := &c.status[c.lane(i).Group]
@@ -357,9 +359,40 @@ func (c *Campaign) tellGroup(g int, code, format string, args ...any) {
 	c.out.Events[len(c.out.Events)-1].Group = c.spec.Groups[g].DevEUI
 }
 
-func (c *Campaign) lane(i int) *Lane     { return &c.spec.Lanes[c.spec.Devices[i].Lane] }
-func (c *Campaign) traits(i int) *Traits { return &c.spec.Traits[c.spec.Devices[i].Traits] }
-func (c *Campaign) group(i int) *Group   { return &c.groups[c.lane(i).Group] }
+// laneOf returns the index of the lane that device i is in.
+func (c *Campaign) laneOf(i int) int {
+	if i < len(c.devices) && c.devices[i].Lane > 0 { // a plan has no devices yet
+		return c.devices[i].Lane - 1
+	}
+	return c.spec.Devices[i].Lane
+}
+
+func (c *Campaign) lane(i int) *Lane   { return &c.spec.Lanes[c.laneOf(i)] }
+func (c *Campaign) group(i int) *Group { return &c.groups[c.lane(i).Group] }
+
+// traits returns what is known of device i, by its profile or by itself.
+func (c *Campaign) traits(i int) *Traits {
+	m := &c.spec.Devices[i]
+	if i < len(c.devices) && c.devices[i].Probe.Packages != (lorawan.PackageVersions{}) {
+		return c.variantOf(variant{m.Traits, c.devices[i].Probe.Packages})
+	}
+	return &c.spec.Traits[m.Traits]
+}
+
+// Lane returns the lane of device i of Spec.Devices, which a probe may have changed.
+func (c *Campaign) Lane(i int) Lane { return *c.lane(i) }
+
+// Traits returns what is known of device i of Spec.Devices, with what a probe has found.
+func (c *Campaign) Traits(i int) Traits { return *c.traits(i) }
+
+// TraitsOf returns the same of a device by its DevEUI; false if it takes no part.
+func (c *Campaign) TraitsOf(dev lorawan.EUI64) (Traits, bool) {
+	i, ok := c.index[dev]
+	if !ok {
+		return Traits{}, false
+	}
+	return *c.traits(i), true
+}
 
 // timer is a deadline of a device.
 type timer struct {

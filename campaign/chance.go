@@ -68,6 +68,9 @@ func (c *Campaign) silence(i int) time.Duration {
 	if !c.spec.NextChance {
 		periods = c.spec.Policy.Attempts()
 	}
+	if c.devices[i].Stage == StageProbe {
+		periods = min(periods, probePeriods)
+	}
 	return time.Duration(periods)*c.period(i) + answerMargin
 }
 

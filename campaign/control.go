@@ -313,7 +313,7 @@ func (c *Campaign) barred(i int) (Reason, string) {
 			return ReasonOrderTooLate, "has failed in a phase that is over: it can join the next one until the session of that starts"
 		}
 	case d.lacksFragments():
-		if g := c.lane(i).Group; !c.ahead(i) && (!c.mayExtend(g, c.laneState(i), c.spec.Devices[i].Lane) || !c.mayOpen(i)) {
+		if g := c.lane(i).Group; !c.ahead(i) && (!c.mayExtend(g, c.laneState(i), c.laneOf(i)) || !c.mayOpen(i)) {
 			return ReasonOrderNoneLeft, "no further round is allowed: add redundancy, or extend the campaign"
 		}
 	case c.at(d.Stage) <= c.at(StageMcSession):

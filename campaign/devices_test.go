@@ -23,6 +23,9 @@ var vocabulary = map[string]struct {
 	cmd lorawan.Command
 }{
 	"PackageVersionAns":        {lorawan.McSetup, lorawan.PackageVersionAns{PackageIdentifier: lorawan.McSetup, PackageVersion: lorawan.V1}},
+	"McGroupStatusAns":         {lorawan.McSetup, multicast.McGroupStatusAns{}},
+	"OwnGroup":                 {lorawan.McSetup, multicast.McGroupStatusAns{AnsGroupMask: 1, NbTotalGroups: 1, Groups: []multicast.McGroup{{McAddr: lorawan.DevAddr{0xff, 0, 0, 1}}}}},
+	"ForeignGroups":            {lorawan.McSetup, multicast.McGroupStatusAns{AnsGroupMask: 3, NbTotalGroups: 2, Groups: []multicast.McGroup{{McAddr: lorawan.DevAddr{1, 2, 3, 4}}, {McGroupID: 1, McAddr: lorawan.DevAddr{5, 6, 7, 8}}}}},
 	"AppTimeReq":               {lorawan.ClockSync, clocksync.AppTimeReq{}},
 	"McGroupSetupAns":          {lorawan.McSetup, multicast.McGroupSetupAns{}},
 	"McGroupDeleteAns":         {lorawan.McSetup, multicast.McGroupDeleteAns{}},
@@ -66,6 +69,9 @@ func (p *player) uplink(args []string) error {
 		if err != nil {
 			return err
 		}
+		if ans, ok := cmd.(lorawan.PackageVersionAns); ok {
+			word.pkg = ans.PackageIdentifier
+		}
 		through, err := p.overTheAir(i, word.pkg, cmd)
 		if err != nil {
 			return err
@@ -93,7 +99,7 @@ func (p *player) spoken(i int, cmd lorawan.Command, fields []string) (lorawan.Co
 	v := reflect.New(reflect.TypeOf(cmd)).Elem()
 	v.Set(reflect.ValueOf(cmd))
 	if f := v.FieldByName("FragIndex"); f.IsValid() && i >= 0 {
-		f.SetUint(uint64(p.spec.Lanes[p.spec.Devices[i].Lane].FragIndex))
+		f.SetUint(uint64(p.c.Lane(i).FragIndex))
 	}
 	for _, word := range fields {
 		name, value, valued := strings.Cut(word, "=")
@@ -157,7 +163,7 @@ func (p *player) overTheAir(i int, pkg lorawan.PackageID, cmd lorawan.Command) (
 	if i < 0 {
 		return []lorawan.Command{cmd}, nil
 	}
-	t := p.spec.Traits[p.spec.Devices[i].Traits]
+	t := p.c.Traits(i)
 	v := t.Packages.Of(pkg)
 	if _, ok := cmd.(fragmentation.FragSessionStatusAns); ok && t.StatusStyle == fleet.StatusWL55v2 {
 		v = lorawan.V1
@@ -269,8 +275,7 @@ func (p *player) answer(i int, d campaign.Downlink) {
 		return
 	}
 	p.pass(pace)
-	lane := p.spec.Lanes[p.spec.Devices[i].Lane]
-	if cmd := perfectAnswer(p.c, i, lane, d.Commands[0], p.now); cmd != nil {
+	if cmd := perfectAnswer(p.c, i, p.c.Lane(i), d.Commands[0], p.now); cmd != nil {
 		p.step(campaign.Heard{DevEUI: p.spec.Devices[i].DevEUI, At: p.now, Commands: []lorawan.Command{cmd}})
 	}
 }
@@ -306,8 +311,15 @@ func perfectAnswer(c *campaign.Campaign, i int, lane campaign.Lane, cmd lorawan.
 		return firmware.DevUpgradeImageAns{UpImageStatus: firmware.ImageValid, NextFirmwareVersion: c.Spec().Firmware.Uint32()}
 	case firmware.DevDeleteImageReq:
 		return firmware.DevDeleteImageAns{}
+	case lorawan.PackageVersionReq:
+		pkg := c.Device(i).Probe.Package()
+		return lorawan.PackageVersionAns{PackageIdentifier: pkg, PackageVersion: c.Traits(i).Packages.Of(pkg)}
+	case multicast.McGroupStatusReq:
+		return multicast.McGroupStatusAns{}
+	case clocksync.ForceDeviceResyncReq:
+		return clocksync.AppTimeReq{DeviceTime: lorawan.GPSSeconds32(now)}
 	case firmware.DevVersionReq:
-		if c.Device(i).Stage == campaign.StageReboot {
+		if s := c.Device(i).Stage; s == campaign.StageReboot || s == campaign.StageProbe {
 			return firmware.DevVersionAns{FWVersion: oldFirmware}
 		}
 		return firmware.DevVersionAns{FWVersion: c.Spec().Firmware.Uint32()}

@@ -48,6 +48,8 @@ func (c *Campaign) begin(i int) {
 	case StageVersion:
 		c.beginVersion(i)
 		return
+	case StageProbe:
+		c.beginProbe(i)
 	}
 	if d.Heard.IsZero() {
 		c.becomeListening(i)
@@ -73,10 +75,10 @@ func (c *Campaign) ask(i int) {
 		c.becomeHolding(i, c.now)
 		return
 	}
-	if d.Attempts >= c.spec.Policy.Attempts() && c.awaitsReboot(i) {
+	if d.Attempts >= c.attempts(i) && c.awaitsReboot(i) {
 		return
 	}
-	if d.Attempts >= c.spec.Policy.Attempts() {
+	if d.Attempts >= c.attempts(i) {
 		reason, text := ReasonNoAnswer, "no answer to %d commands"
 		if d.Phase == PhaseQueued {
 			reason, text = ReasonNotSent, "the network server did not send the last of %d commands"
@@ -138,6 +140,8 @@ func (c *Campaign) downlink(i int, pkg lorawan.PackageID, commands ...lorawan.Co
 // sense any more.
 func (c *Campaign) request(i int) (lorawan.PackageID, []lorawan.Command, verdict) {
 	switch c.devices[i].Stage {
+	case StageProbe:
+		return c.probeReq(i)
 	case StageMcGroupSetup:
 		return c.mcGroupSetupReq(i)
 	case StageRebootTime:
@@ -197,6 +201,9 @@ func (c *Campaign) heard(in Heard) {
 	}
 	if slices.ContainsFunc(in.Commands, func(cmd lorawan.Command) bool { _, clock := cmd.(clocksync.AppTimeReq); return !clock }) {
 		c.change(i, func(d *Device) { d.Uplinks++ })
+	}
+	if c.probing(i) && c.probed(i, in) {
+		return
 	}
 	settled := false
 	for _, cmd := range in.Commands {
@@ -352,7 +359,7 @@ func (c *Campaign) joined(in Joined) {
 		c.out.FlushDevices = append(c.out.FlushDevices, in.DevEUI)
 	}
 	c.change(i, func(d *Device) {
-		d.Stage, d.Phase, d.Attempts = c.stages[0], PhaseWaiting, 0
+		d.Stage, d.Phase, d.Attempts = firstStage(c.stages, d.Probe.Done), PhaseWaiting, 0
 		d.SetUp, d.Session, d.ClockWrong, d.RebootSet, d.Deadline, d.Heard = false, false, false, false, time.Time{}, c.now
 	})
 	c.begin(i)
@@ -448,6 +455,9 @@ func (c *Campaign) becomeFailed(i int, reason Reason, text string) {
 	d := &c.devices[i]
 	if d.Outcome == Stopping {
 		c.cleanUpFailed(i, text)
+		return
+	}
+	if c.probeSilent(i, reason, text) {
 		return
 	}
 	if d.Phase == PhaseQueued {

@@ -186,6 +186,10 @@ func (c *Campaign) close(s int) {
 	}
 	st := &c.head.Stages[s]
 	st.Closed = c.now
+	if c.size() == 0 {
+		c.waveOver() // the probe has left nobody
+		return
+	}
 	ok := c.size() - c.lost()
 	c.tell("stage.closed", "%s: %d of %d devices", st.Stage, ok, c.size())
 	if (ok == 0 || !c.holds(ok)) && !slices.Contains(c.head.Overruled, byThreshold) {

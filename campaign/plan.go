@@ -136,6 +136,9 @@ func Plan(r Request) (Planned, error) {
 	if len(p.out.Spec.Devices) == 0 {
 		return Planned{Excluded: p.out.Excluded}, blocked(ReasonNoDevices, "none of its %d devices can take part%s", len(p.Devices), p.commonReason())
 	}
+	if p.out.Spec.Policy.Probe {
+		p.addOtherLanes()
+	}
 	p.orderLanes()
 	p.finishLanes()
 	assignWaves(c.ID, c.Phases, p.out.Spec.Devices)
@@ -296,6 +299,33 @@ func (p *planner) laneFor(g *fleet.MulticastGroup, profile fleet.DeviceProfile) 
 	return p.lanes[key], ReasonNone, ""
 }
 
+// addOtherLanes gives each lane, as far as there is room, a neighbour without devices for the other version of TS004:
+// a probe may find that it is theirs.
+func (p *planner) addOtherLanes() {
+	keys := make([]laneKey, len(p.lanes))
+	for key, i := range p.lanes {
+		keys[i] = key
+	}
+	for i, key := range keys {
+		switch key.version {
+		case lorawan.V1:
+			key.version = lorawan.V2
+		case lorawan.V2:
+			key.version = lorawan.V1
+		default:
+			continue // nothing is sent
+		}
+		g := slices.IndexFunc(p.Groups, func(g fleet.MulticastGroup) bool { return g.DevEUI == key.group })
+		lane := Lane{Group: p.out.Spec.Lanes[i].Group, Version: key.version, FPort: key.fPort, Descriptor: key.descriptor}
+		if _, there := p.lanes[key]; there || p.perGroup[lane.Group] == maxLanes || p.cut(&lane, &p.Groups[g], key.decoder) != nil {
+			continue
+		}
+		p.perGroup[lane.Group]++
+		p.lanes[key] = len(p.out.Spec.Lanes)
+		p.out.Spec.Lanes = append(p.out.Spec.Lanes, lane)
+	}
+}
+
 // maxLanes is how many sessions FragIndex tells apart.
 const maxLanes = 4
 
@@ -393,6 +423,16 @@ func (p *planner) finishLanes() {
 		members[m.Lane]++
 		if p.SessionCnt != nil {
 			m.SessionCnt = p.SessionCnt(m.DevEUI, s.Lanes[m.Lane].FragIndex)
+			if other := s.otherLane(m.Lane); other >= 0 && s.Policy.Probe {
+				m.OtherCnt = p.SessionCnt(m.DevEUI, s.Lanes[other].FragIndex)
+			}
+		}
+	}
+	if s.Policy.Probe { // who will be in which lane is not known yet
+		for i := range s.Lanes {
+			if other := s.otherLane(i); other >= 0 {
+				members[i] = max(members[i], members[other])
+			}
 		}
 	}
 	if s.Policy.FirstFragmentDelay == 0 {

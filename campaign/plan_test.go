@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -471,5 +472,66 @@ func TestAnUnknownDataRateIsTakenForTheSlowest(t *testing.T) {
 	}
 	if got := p.Spec.Groups[0].FrameInterval; got != 40*time.Second {
 		t.Errorf("a frame each %s, want 40s: 4 s of air in a sub-band with a duty cycle of 10 %%", got)
+	}
+}
+
+// A probe may find that a device has another version of TS004 than its profile: there is a lane for it then, if
+// FragIndex has room, which costs nothing as long as it has no devices.
+func TestPlanOfAProbeHasLanesForTheOtherVersion(t *testing.T) {
+	r := fleetOf(20)
+	plain, err := campaign.Plan(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Campaign.Policy.Probe = true
+	r.SessionCnt = func(_ lorawan.EUI64, index uint8) uint16 { return 10 + uint16(index) }
+	p, err := campaign.Plan(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := p.Spec.Lanes
+	if len(plain.Spec.Lanes) != 1 || len(l) != 2 || l[0].Version != lorawan.V1 || l[1].Version != lorawan.V2 || l[1].FragIndex != 1 || l[1].Size != l[0].Size || l[1].Payload != l[0].Payload || l[1].BlockAckDelay != l[0].BlockAckDelay {
+		t.Fatalf("%+v", l)
+	}
+	if m := p.Spec.Devices[3]; m.Lane != 0 || m.SessionCnt != 10 || m.OtherCnt != 11 {
+		t.Errorf("%+v", m)
+	}
+	// A session needs no longer window than without: nobody is in that lane.
+	shortest := func(probe bool) int {
+		r := r
+		r.Campaign.Policy.Probe = probe
+		for minutes := 1; ; minutes++ {
+			w, err := fleet.ParseWindow(fmt.Sprintf("00:00-%02d:%02d", minutes/60, minutes%60))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Campaign.Schedule.Windows = []fleet.Window{w}
+			if _, err := campaign.Plan(r); err == nil {
+				return minutes
+			}
+		}
+	}
+	if with, without := shortest(true), shortest(false); with != without || with < 2 {
+		t.Errorf("a window of %d minutes with a probe, %d without", with, without)
+	}
+	// Where both versions are, there is nothing to add; where there are four kinds, there is no room.
+	for n := range 3 {
+		profileWith(&r, func(p *fleet.DeviceProfile) {
+			p.Packages.Fragmentation = lorawan.V2
+			p.Decoder.MaxNbFrag = uint16(900 + n)
+		})
+		other := r.Profiles["p2"]
+		other.ID = string(rune('x' + n))
+		r.Profiles[other.ID] = other
+		r.File.ProfileID = ""
+		r.Devices[n].ProfileID = other.ID
+	}
+	if p, err = campaign.Plan(r); err != nil || len(p.Spec.Lanes) != 4 {
+		t.Errorf("%+v, %v", p.Spec.Lanes, err)
+	}
+	// A group campaign sends nothing.
+	r.Campaign.Type, r.File, r.Payload = fleet.MCGroupCampaign, nil, nil
+	if p, err = campaign.Plan(r); err != nil || len(p.Spec.Lanes) != 1 {
+		t.Errorf("%+v, %v", p.Spec.Lanes, err)
 	}
 }

@@ -63,7 +63,7 @@ const (
 // seen returns where a device is, and as what.
 func (d *Device) seen() (Stage, int) {
 	switch {
-	case d.Reason == ReasonExcluded:
+	case d.Reason == ReasonExcluded, d.Reason == ReasonUpToDate:
 		return StageNone, seenExcluded
 	case d.Outcome == Later:
 		return StageNone, seenLater

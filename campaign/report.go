@@ -231,6 +231,9 @@ func groupReports(spec *Spec, devices []Device, groups []Group) []GroupReport {
 	needed := make([]map[int]int, len(spec.Lanes)) // by wave: each sends the block anew
 	for i := range devices {
 		d, k := &devices[i], spec.Devices[i].Lane
+		if d.Lane > 0 {
+			k = d.Lane - 1
+		}
 		lane, l := &spec.Lanes[k], &lanes[k]
 		g := &out[lane.Group]
 		g.Devices++
@@ -334,7 +337,7 @@ func EvidenceOf(spec *Spec, i int, d *Device) Evidence {
 		e.CleanUp = "under_way"
 	case d.Unproven:
 		e.CleanUp = "not_confirmed"
-	case d.Outcome == Stopped || d.Outcome == ExcludedByOperator:
+	case d.Outcome == Stopped || d.Outcome == ExcludedByOperator && d.Reason == ReasonExcluded:
 		e.CleanUp = "confirmed"
 	}
 	return e

@@ -152,6 +152,30 @@ func TestReportOfWavesWithoutStages(t *testing.T) {
 	}
 }
 
+// A device that the probe has moved counts in the lane that it was moved to; one that was up to date is excluded,
+// and nothing was cleaned up there.
+func TestReportKnowsWhomTheProbeHasMoved(t *testing.T) {
+	p := story(t, "devices=3 v2=1 probe", "uplink dev3", "sent", "advance 5s", "uplink dev3 DevVersionAns FWVersion=target",
+		"uplink dev2", "sent", "advance 5s", "uplink dev2 DevVersionAns FWVersion=old PackageVersionAns PackageIdentifier=3 PackageVersion=2",
+		"uplink dev1", "reach end")
+	r, evidence := p.outcome()
+	if lanes := r.Groups[0].Lanes; r.Verified != 2 || r.Excluded != 1 || len(r.Failures) != 0 || lanes[0].Sent != 20 || lanes[1].Sent != 20 {
+		t.Errorf("%+v", r)
+	}
+	if e := evidence[2]; e.Outcome != "excluded" || e.Reason != campaign.ReasonUpToDate || e.CleanUp != "" || e.FCnt == 0 {
+		t.Errorf("%+v", e)
+	}
+	if l := p.c.Lane(1); l.Version != lorawan.V2 || p.spec.Lanes[p.spec.Devices[1].Lane].Version != lorawan.V1 {
+		t.Errorf("%+v", l)
+	}
+	if known, ok := p.c.TraitsOf(devEUI(2)); !ok || known.Packages.Fragmentation != lorawan.V2 || known.Packages.McSetup != lorawan.V1 {
+		t.Errorf("%+v, %t", known, ok)
+	}
+	if _, ok := p.c.TraitsOf(devEUI(9)); ok {
+		t.Error("a stranger is known")
+	}
+}
+
 func TestReportTellsDevicesOfOneKindFromOthers(t *testing.T) {
 	p := story(t, "devices=4 groups=2 v2=2", "uplink dev1", "uplink dev4")
 	r, _ := p.outcome()

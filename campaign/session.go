@@ -213,6 +213,9 @@ func (c *Campaign) slowLead(g int) time.Duration {
 func (c *Campaign) allFrames(g int) (frames int) {
 	for _, i := range c.groupLanes[g] {
 		l := &c.spec.Lanes[i]
+		if len(c.members[i]) == 0 {
+			continue // it is there for what a probe may find
+		}
 		switch l.Redundancy {
 		case fleet.Carousel:
 			frames += int(l.NbFrag) * int(c.spec.Policy.MaxRounds)
@@ -229,7 +232,9 @@ func (c *Campaign) allFrames(g int) (frames int) {
 func (c *Campaign) sessionLength(g, frames int) time.Duration {
 	var spread time.Duration
 	for _, l := range c.groupLanes[g] {
-		spread += answerSpread(&c.spec.Lanes[l])
+		if len(c.members[l]) > 0 {
+			spread += answerSpread(&c.spec.Lanes[l])
+		}
 	}
 	interval := max(c.spec.Groups[g].FrameInterval, c.spec.Policy.MulticastDelay)
 	rounds := time.Duration(min(c.spec.Policy.MaxRounds, usualRounds)) * (spread + 2*answerMargin + 2*interval)

@@ -82,14 +82,14 @@ func (c *Campaign) justAsked(d *Device) bool {
 // fragSessionSetupReq opens the fragmentation session on device i. A repetition is the
 // very same request: a new SessionCnt is for a new session only.
 func (c *Campaign) fragSessionSetupReq(i int) (lorawan.PackageID, []lorawan.Command, verdict) {
-	m, l, d := &c.spec.Devices[i], c.lane(i), &c.devices[i]
+	l, d := c.lane(i), &c.devices[i]
 	req := fragmentation.FragSessionSetupReq{
 		FragIndex: l.FragIndex, McGroupBitMask: 1 << mcGroupID, NbFrag: l.NbFrag, FragSize: l.FragSize,
 		BlockAckDelay: l.BlockAckDelay, Padding: l.Padding, Descriptor: l.Descriptor,
 	}
 	if l.Version >= lorawan.V2 {
 		if d.Attempts == 0 && d.Replays == 0 {
-			c.change(i, func(d *Device) { d.SessionCnt = max(m.SessionCnt, d.FirstCnt) })
+			c.change(i, func(d *Device) { d.SessionCnt = max(c.firstCnt(i), d.FirstCnt) })
 		}
 		req.AckReception = true
 		req.SessionCnt = d.SessionCnt
@@ -107,6 +107,15 @@ func (c *Campaign) dataBlockMIC(i int, sessionCnt uint16) [4]byte {
 		key = fragmentation.DataBlockIntKey11(root.Key)
 	}
 	return fragmentation.DataBlockMIC(key, sessionCnt, l.FragIndex, l.Descriptor, c.material.Payloads[l.Payload])
+}
+
+// firstCnt is the least SessionCnt of device i for the lane that it is in.
+func (c *Campaign) firstCnt(i int) uint16 {
+	m := &c.spec.Devices[i]
+	if c.laneOf(i) == m.Lane {
+		return m.SessionCnt
+	}
+	return m.OtherCnt
 }
 
 // replayJumps is how far SessionCnt jumps after each refusal as a replay: the device has

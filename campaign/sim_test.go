@@ -105,6 +105,7 @@ type simEvent struct {
 
 // simDevice is a device: what it holds, and what it will say with its next uplink.
 type simDevice struct {
+	other            bool // its version of TS004 is not that of its profile
 	i                int
 	group            bool
 	start, end       time.Time // of its multicast session
@@ -318,6 +319,48 @@ func TestScheduledCampaignsEndWhateverHappens(t *testing.T) {
 	}
 	if outcomes[fleet.Succeeded] < 8 || outcomes[fleet.Failed] < 8 || outcomes[fleet.Stopped] < 2 || verified < 25 || waves < 40 || caughtUp < 12 {
 		t.Errorf("campaigns ended %v with %d devices verified in %d waves, %d of them to catch up: the simulation is too kind or too cruel", outcomes, verified, waves, caughtUp)
+	}
+}
+
+// TestProbedCampaignsEndWhateverHappens is TestCampaignsEndWhateverHappens with a probe, devices whose profile is
+// wrong about their version of TS004, and some that run the target version already.
+func TestProbedCampaignsEndWhateverHappens(t *testing.T) {
+	var verified, moved, upToDate int
+	for seed := range uint64(60) {
+		play := func(crash bool) *simulation {
+			s := newSimulation(seed)
+			s.spec.Policy.Probe = true
+			s.crash = crash
+			for i, d := range s.devices {
+				d.other = i%3 == 0
+				if i%4 == 1 {
+					d.firmware = targetFirmware
+				}
+			}
+			if err := s.play(); err != nil {
+				t.Fatalf("seed %d (crashes: %t), %s, after %d steps at +%s: %v", seed, crash, s.spec.Type, s.steps, s.now.Sub(base), err)
+			}
+			return s
+		}
+		s := play(false)
+		if seed%6 == 0 {
+			if have, want := storedOf(t, play(true).c), storedOf(t, s.c); !bytes.Equal(have, want) {
+				t.Fatalf("seed %d: with crashes it ends as\n%s\nwithout as\n%s", seed, have, want)
+			}
+		}
+		verified += s.c.Progress().Verified
+		for i := range s.devices {
+			d := s.c.Device(i)
+			if d.Lane > 0 {
+				moved++
+			}
+			if d.Reason == campaign.ReasonUpToDate {
+				upToDate++
+			}
+		}
+	}
+	if verified < 50 || moved < 20 || upToDate < 20 {
+		t.Errorf("%d devices verified, %d moved, %d up to date: the simulation is too kind or too cruel", verified, moved, upToDate)
 	}
 }
 
@@ -640,14 +683,18 @@ func (s *simulation) window(d *simDevice) error {
 	return nil
 }
 
-func (s *simulation) lane(d *simDevice) *campaign.Lane {
-	return &s.spec.Lanes[s.spec.Devices[d.i].Lane]
-}
+func (s *simulation) lane(d *simDevice) *campaign.Lane { return new(s.c.Lane(d.i)) }
 
 // obey has a device carry out a command and prepare its answer.
 func (s *simulation) obey(d *simDevice, cmd lorawan.Command) {
 	lane := s.lane(d)
 	switch req := cmd.(type) {
+	case lorawan.PackageVersionReq:
+		if pkg := s.c.Device(d.i).Probe.Package(); pkg == lorawan.Fragmentation && d.other {
+			v := lorawan.V1 + lorawan.V2 - s.spec.Lanes[s.spec.Devices[d.i].Lane].Version
+			d.say = append(d.say, lorawan.PackageVersionAns{PackageIdentifier: pkg, PackageVersion: v})
+			return
+		}
 	case multicast.McGroupSetupReq:
 		d.group = true
 	case multicast.McGroupDeleteReq:

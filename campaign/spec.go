@@ -86,7 +86,9 @@ type Member struct {
 	Traits int           `json:"traits"` // index into Spec.Traits
 	// SessionCnt is the next TS004 v2 counter of this device and FragIndex.
 	SessionCnt uint16 `json:"session_cnt,omitempty"`
-	Wave       int    `json:"wave,omitempty"` // index into Spec.Phases, or len(Phases) for the rest
+	// OtherCnt is the same for the lane of the other version of TS004, to which the probe may move it.
+	OtherCnt uint16 `json:"other_cnt,omitempty"`
+	Wave     int    `json:"wave,omitempty"` // index into Spec.Phases, or len(Phases) for the rest
 }
 
 // Material is what a Spec refers to but does not carry: keys, and the bytes of

@@ -11,9 +11,10 @@ import (
 // names that people see.
 type Stage uint8
 
-// Stages in the order of the reference server; the last four are the clean-up after a stop.
+// Stages in the order of the reference server, with the probe before them; the last four are the clean-up after a stop.
 const (
 	StageNone Stage = iota
+	StageProbe
 	StageMcGroupSetup
 	StageRebootTime
 	StageFragSetup
@@ -33,6 +34,7 @@ const (
 
 var stageNames = [...]string{
 	StageNone:         "",
+	StageProbe:        "Probe",
 	StageMcGroupSetup: "McGroupSetup",
 	StageRebootTime:   "DevRebootTime",
 	StageFragSetup:    "FragSessionSetup",
@@ -73,6 +75,13 @@ func (s *Stage) UnmarshalText(b []byte) error {
 
 // stagesOf returns the stages that a campaign of this specification walks.
 func stagesOf(spec *Spec) []Stage {
+	if spec.Policy.Probe {
+		return append([]Stage{StageProbe}, stagesOfType(spec)...)
+	}
+	return stagesOfType(spec)
+}
+
+func stagesOfType(spec *Spec) []Stage {
 	switch spec.Type {
 	case fleet.MCGroupCampaign:
 		return []Stage{StageMcGroupSetup, StageMcSession}

@@ -121,7 +121,9 @@ type Device struct {
 	Gaps        int           `json:"gaps,omitempty"`
 	ShortestGap time.Duration `json:"shortest_gap,omitempty"`
 
-	Wave       int    `json:"wave,omitempty"`        // in which it takes part
+	Wave       int    `json:"wave,omitempty"` // in which it takes part
+	Probe      Probe  `json:"probe,omitzero"`
+	Lane       int    `json:"lane,omitempty"`        // 1 + index into Spec.Lanes, if the probe has moved it; 0: as Member has it
 	SessionCnt uint16 `json:"session_cnt,omitempty"` // TS004 v2, of the latest set-up
 	FirstCnt   uint16 `json:"first_cnt,omitempty"`   // least SessionCnt in this wave, because of an earlier one
 	Replays    int    `json:"replays,omitempty"`     // refusals for SessionCnt

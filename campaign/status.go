@@ -128,7 +128,7 @@ func unresolved(style fleet.StatusStyle, ans fragmentation.FragSessionStatusAns,
 	return missing
 }
 
-func (c *Campaign) laneState(i int) *LaneState { return c.laneStateOf(c.spec.Devices[i].Lane) }
+func (c *Campaign) laneState(i int) *LaneState { return c.laneStateOf(c.laneOf(i)) }
 
 func (c *Campaign) laneStateOf(lane int) *LaneState {
 	g := c.spec.Lanes[lane].Group

@@ -113,7 +113,7 @@ func (c *Campaign) waveOver() {
 		over.Started = c.head.WaveStarted
 	}
 	for i := range c.devices {
-		if d := &c.devices[i]; d.Wave == c.head.Wave && d.Outcome != Later {
+		if d := &c.devices[i]; d.Wave == c.head.Wave && d.Outcome != Later && d.Reason != ReasonUpToDate {
 			over.Devices++
 			if d.Outcome == Verified {
 				over.Verified++
@@ -135,6 +135,10 @@ func (c *Campaign) waveOver() {
 func (c *Campaign) conclude(over WaveState) {
 	if len(c.head.Waves) > 0 && over.Devices > 0 {
 		c.head.Waves = append(c.head.Waves, over)
+	}
+	if c.size() == 0 {
+		c.finish(fleet.Succeeded, ReasonUpToDate, "no device needed it: they run the version already")
+		return
 	}
 	if ok := c.size() - c.tally[Failed]; ok == 0 || !c.holds(ok) {
 		c.finish(fleet.Failed, ReasonBelowThreshold, fmt.Sprintf("%d of %d devices, threshold %g %%", ok, c.size(), c.spec.Threshold))
@@ -259,7 +263,7 @@ func (c *Campaign) waitsForAway(b Interval) bool {
 func (d *Device) again(wave int, stages []Stage) {
 	was := *d
 	*d = Device{
-		Stage: stages[0], Wave: wave, Heard: was.Heard, SetUp: was.SetUp, Block: was.Block, Firmware: was.Firmware, Loss: was.Loss,
+		Stage: firstStage(stages, was.Probe.Done), Wave: wave, Probe: was.Probe, Lane: was.Lane, Heard: was.Heard, SetUp: was.SetUp, Block: was.Block, Firmware: was.Firmware, Loss: was.Loss,
 		SessionCnt: was.SessionCnt, FirstCnt: was.FirstCnt,
 		Asked: was.Asked, Answered: was.Answered, Period: was.Period, Gaps: was.Gaps, ShortestGap: was.ShortestGap,
 		Uplinks: was.Uplinks, Listened: was.Listened,

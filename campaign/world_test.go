@@ -61,6 +61,7 @@ type worldOptions struct {
 	style                 fleet.StatusStyle
 	rc1, rebootsItself    bool
 	noClock, v11          bool
+	noFirmware            bool
 	nextChance            bool
 	session, reboot, last time.Duration
 	cnt                   uint16
@@ -134,6 +135,8 @@ func (o *worldOptions) set(key, value string) (err error) {
 		o.rebootsItself = true
 	case "no-clock":
 		o.noClock = true
+	case "no-firmware":
+		o.noFirmware = true
 	case "lorawan11":
 		o.v11 = true
 	case "next-chance":
@@ -160,6 +163,8 @@ func (o *worldOptions) set(key, value string) (err error) {
 		number8(&o.policy.BeaconsToWait)
 	case "close-at-threshold":
 		o.policy.CloseAtThreshold = true
+	case "probe":
+		o.policy.Probe = true
 	case "keep-on-failure":
 		o.policy.KeepOnFailure = true
 	case "first-fragment":
@@ -288,6 +293,9 @@ func newWorld(o worldOptions) world {
 		}
 		if o.noClock {
 			t.Packages.ClockSync = 0
+		}
+		if o.noFirmware {
+			t.Packages.FirmwareMgmt = 0
 		}
 		w.spec.Traits = append(w.spec.Traits, t)
 	}

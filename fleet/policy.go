@@ -69,6 +69,7 @@ func (m *RedundancyMode) UnmarshalText(b []byte) (err error) {
 type CampaignPolicy struct {
 	Setup                  SetupMode      `json:"setup"`
 	Redundancy             RedundancyMode `json:"redundancy"`
+	Probe                  bool           `json:"probe,omitempty"`                     // ask each device what it is before it is set up
 	KeepOnFailure          bool           `json:"keep_on_failure,omitempty"`           // leave groups, sessions and images on devices when the campaign fails
 	CloseAtThreshold       bool           `json:"close_at_threshold,omitempty"`        // end a stage as soon as the success threshold is reached, as the reference server does
 	Retries                int            `json:"retries,omitempty"`                   // resends of a unicast command after the first; 0: 11, negative: none

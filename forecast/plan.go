@@ -214,6 +214,9 @@ func lanesOf(s *campaign.Spec) []Lane {
 	members := members(s)
 	out := make([]Lane, 0, len(s.Lanes))
 	for i, l := range s.Lanes {
+		if members[i] == 0 {
+			continue // it is there for what a probe may find
+		}
 		g := &s.Groups[l.Group]
 		airtime, _ := g.Band.DownlinkAirtime(g.DataRate, int(l.FragSize)+fragmentOverhead)
 		out = append(out, Lane{

@@ -127,3 +127,19 @@ func TestPhasesArePredicted(t *testing.T) {
 		t.Errorf("halted: %+v", p)
 	}
 }
+
+// A probe is run like everything else, and the lanes that are there for what it may find are none that people see.
+func TestAProbeIsPredicted(t *testing.T) {
+	r := request(60, 4000)
+	r.NextChance = true
+	plain := predict(t, r, forecast.Assumptions{}, forecast.Effort{Runs: 2, Devices: 40})
+	r.Campaign.Policy.Probe = true
+	p := predict(t, r, forecast.Assumptions{}, forecast.Effort{Runs: 2, Devices: 40})
+	if p.VerifiedPercent < 95 || p.UnicastDownlinks < plain.UnicastDownlinks+60*5 || p.Stages[0].Stage != campaign.StageProbe || p.Stages[0].P90 <= 0 {
+		t.Errorf("%+v, without a probe %+v", p, plain)
+	}
+	plan, err := forecast.New(r, forecast.Options{At: start})
+	if err != nil || len(plan.Lanes) != 1 {
+		t.Errorf("%+v, %v", plan.Lanes, err)
+	}
+}

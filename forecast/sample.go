@@ -71,6 +71,9 @@ func sampleOf(p campaign.Planned, a *Assumptions, limit int) sample {
 	}
 	keep := make([]int, 0, min(limit, s.all))
 	for l, all := range members {
+		if len(all) == 0 {
+			continue // it is there for what a probe may find
+		}
 		g := &s.groups[p.Spec.Lanes[l].Group]
 		n := len(all)
 		if s.all > limit {

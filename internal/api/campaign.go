@@ -51,6 +51,7 @@ type campaign struct {
 type policy struct {
 	Setup                  *string  `json:"setup,omitempty" enum:"pipelined,sequential"`
 	Redundancy             *string  `json:"redundancy,omitempty" enum:"adaptive,fixed,carousel"`
+	Probe                  *bool    `json:"probe,omitempty" doc:"Ask each device for its version, packages, groups and clock before it is set up"`
 	CloseAtThreshold       *bool    `json:"close_at_threshold,omitempty" doc:"End a stage as soon as the success threshold is reached"`
 	Retries                *int     `json:"retries,omitempty" minimum:"-1" maximum:"100" doc:"Resends of a unicast command; 0: 3, negative: none"`
 	LateAnswer             *float64 `json:"late_answer_s,omitempty" minimum:"0" maximum:"86400" multipleOf:"1" doc:"0: 60"`
@@ -74,7 +75,7 @@ func showCampaign(c fleet.Campaign) campaign {
 		Schedule: showSchedule(c.Schedule), Phases: new(each(c.Phases, showPhase)), Abort: new(each(c.Abort, showAbortRule)),
 		CatchUp: &catchUp{&c.CatchUp.Rounds, seconds(c.CatchUp.Wait)}, NeedsApproval: &c.NeedsApproval, Approval: showApproval(c.Approval),
 		ChangedBy: &c.ChangedBy.Login, ScheduledFor: when(c.ScheduledFor),
-		Policy: &policy{Setup: text(p.Setup), Redundancy: text(p.Redundancy), CloseAtThreshold: &p.CloseAtThreshold, Retries: &p.Retries, LateAnswer: seconds(p.LateAnswer),
+		Policy: &policy{Setup: text(p.Setup), Redundancy: text(p.Redundancy), Probe: &p.Probe, CloseAtThreshold: &p.CloseAtThreshold, Retries: &p.Retries, LateAnswer: seconds(p.LateAnswer),
 			SessionLead: seconds(p.SessionLead), BeaconsToWait: &p.BeaconsToWait, FirstFragmentDelay: seconds(p.FirstFragmentDelay),
 			MulticastDelay: seconds(p.MulticastDelay), FragSize: &p.FragSize, MaxCodedPercent: &p.MaxCodedPercent, MaxRounds: &p.MaxRounds,
 			StatusByMulticastAbove: &p.StatusByMulticastAbove, FlashTime: seconds(p.FlashTime)}}
@@ -95,6 +96,7 @@ func (in *campaign) apply(c *fleet.Campaign) error {
 	if p := in.Policy; p != nil {
 		read(&r, "policy.setup", &c.Policy.Setup, p.Setup, fleet.ParseSetupMode)
 		read(&r, "policy.redundancy", &c.Policy.Redundancy, p.Redundancy, fleet.ParseRedundancyMode)
+		set(&c.Policy.Probe, p.Probe)
 		set(&c.Policy.CloseAtThreshold, p.CloseAtThreshold)
 		set(&c.Policy.Retries, p.Retries)
 		setSeconds(&c.Policy.LateAnswer, p.LateAnswer)

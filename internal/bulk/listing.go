@@ -71,6 +71,7 @@ var campaignColumns = []column[fleet.Campaign]{
 	informing("success_threshold", func(c *fleet.Campaign) string { return strconv.FormatFloat(c.SuccessThreshold, 'f', -1, 64) }),
 	informing("policy.setup", func(c *fleet.Campaign) string { return c.Policy.Setup.String() }),
 	informing("policy.redundancy", func(c *fleet.Campaign) string { return c.Policy.Redundancy.String() }),
+	informing("policy.probe", func(c *fleet.Campaign) string { return strconv.FormatBool(c.Policy.Probe) }),
 	informing("policy.close_at_threshold", func(c *fleet.Campaign) string { return strconv.FormatBool(c.Policy.CloseAtThreshold) }),
 	policyNumber("retries", func(p *fleet.CampaignPolicy) int { return p.Retries }),
 	policyTime("late_answer_s", func(p *fleet.CampaignPolicy) time.Duration { return p.LateAnswer }),

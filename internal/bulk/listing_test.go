@@ -71,7 +71,7 @@ func TestColumnsAreTheFieldsOfTheJSON(t *testing.T) {
 	key := fleet.SmartDeltaKey{ID: "k", SubscriberID: "s", Name: "n", Description: "d", PublicKey: []byte{1, 2, 3}, PrivateKey: []byte("private"), CreatedAt: day, UpdatedAt: day, Revision: 1}
 	campaign := fleet.Campaign{ID: "c", SubscriberID: "s", Name: "n", Description: "d", Created: day, Started: day, LastChanged: day, Ended: day, Type: fleet.BinaryCampaign,
 		DeviceSets: []string{"a", "b"}, Regions: []string{"r"}, RebootAt: day, SessionStart: day, FileID: "f", Status: fleet.Failed, StatusReason: "why", Paused: true,
-		MaxDuration: time.Hour, SuccessThreshold: 99.5, Revision: 1, Policy: fleet.CampaignPolicy{Setup: fleet.SequentialSetup, Redundancy: fleet.Carousel, CloseAtThreshold: true,
+		MaxDuration: time.Hour, SuccessThreshold: 99.5, Revision: 1, Policy: fleet.CampaignPolicy{Setup: fleet.SequentialSetup, Redundancy: fleet.Carousel, Probe: true, CloseAtThreshold: true,
 			Retries: -1, LateAnswer: time.Second, SessionLead: time.Second, BeaconsToWait: 1, FirstFragmentDelay: time.Second, MulticastDelay: 1500 * time.Millisecond, FragSize: 1,
 			MaxCodedPercent: 1, MaxRounds: 1, StatusByMulticastAbove: 1, FlashTime: time.Second}}
 	profile := fleet.DeviceProfile{ID: "p", SubscriberID: "s", Name: "n", Description: "d", ProducerID: "a", ModuleID: "m", HWRevision: 1, HWVersion: 2, TimeTolerance: time.Second,

@@ -105,6 +105,7 @@ type powerFlags struct {
 type policyFlags struct {
 	Setup                  *string  `json:"setup,omitempty" placeholder:"MODE" help:"pipelined (a device moves on as soon as it has answered) or sequential (stage by stage)."`
 	Redundancy             *string  `json:"redundancy,omitempty" placeholder:"MODE" help:"adaptive (as many coded fragments as the worst device needs), fixed (the group's) or carousel (everything again)."`
+	Probe                  *bool    `json:"probe,omitempty" negatable:"" help:"Ask each device for its version, packages, groups and clock before it is set up."`
 	CloseAtThreshold       *bool    `json:"close_at_threshold,omitempty" negatable:"" help:"End a stage as soon as the success threshold is reached."`
 	Retries                *int     `json:"retries,omitempty" placeholder:"N" help:"How often an unanswered command is repeated; 0: 3, negative: never."`
 	MaxRounds              *uint8   `json:"max_rounds,omitempty" placeholder:"N" help:"Rounds of status and repair; 0: 5."`

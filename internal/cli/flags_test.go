@@ -70,7 +70,7 @@ func TestFlagsOfAProfileReachTheServer(t *testing.T) {
 func TestFlagsOfACampaignReachTheServer(t *testing.T) {
 	w := newWorld(t)
 	campaign, _, _ := w.fill()
-	w.run(0, "campaign", "update", campaign, "--retries", "20", "--setup", "sequential", "--redundancy", "fixed", "--close-at-threshold", "--late-answer", "2m", "--max-duration", "24h")
+	w.run(0, "campaign", "update", campaign, "--retries", "20", "--setup", "sequential", "--redundancy", "fixed", "--close-at-threshold", "--probe", "--late-answer", "2m", "--max-duration", "24h")
 	c := w.shown("campaign", campaign)
 	w.want(c, "max_duration_s", "86400")
 	policy := c["policy"].(map[string]any)
@@ -78,6 +78,7 @@ func TestFlagsOfACampaignReachTheServer(t *testing.T) {
 	w.want(policy, "setup", `"sequential"`)
 	w.want(policy, "redundancy", `"fixed"`)
 	w.want(policy, "close_at_threshold", "true")
+	w.want(policy, "probe", "true")
 	w.want(policy, "late_answer_s", "120")
 
 	copied := w.made("id", "campaign", "copy", campaign, "--name", "once more")

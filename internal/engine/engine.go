@@ -58,9 +58,10 @@ type run struct {
 	batch   batch            // stepped, not yet committed
 	marks   []store.Sent     // sent, not yet marked in the store
 	commits int
-	retryAt time.Time // when to try the outbox again; zero: at once
-	counted bool      // its end has been counted
-	lost    bool      // memory and store may differ: load it again
+	retryAt time.Time       // when to try the outbox again; zero: at once
+	counted bool            // its end has been counted
+	lost    bool            // memory and store may differ: load it again
+	found   []lorawan.EUI64 // devices whose probe has found package versions that the store has not noted with them
 }
 
 // Progress is what watchers are told when something visible has changed.

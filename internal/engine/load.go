@@ -99,6 +99,11 @@ func (e *Engine) load(ctx context.Context, s store.Run) error {
 	}
 	// A timer that is due at once: the campaign says itself when it wants to wake.
 	r := &run{id: s.CampaignID, c: c, counted: head.Status.Ended(), epoch: s.Epoch, outbox: outbox, wakeAt: e.source.Now()}
+	for i, d := range devices {
+		if d.Probe.Packages != (fleet.Packages{}) {
+			r.found = append(r.found, spec.Devices[i].DevEUI)
+		}
+	}
 	e.adopt(r)
 	if head.Started.IsZero() {
 		// The run was stored, and its first step was not.

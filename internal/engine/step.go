@@ -48,6 +48,11 @@ func (e *Engine) stepped(r *run, in campaign.Input, more also) (campaign.Output,
 		r.lost = true
 		return out, err
 	}
+	for _, ev := range out.Events {
+		if ev.Code == string(campaign.ReasonProbeVersion) {
+			r.found = append(r.found, ev.DevEUI)
+		}
+	}
 	e.countStep(r, out)
 	return out, nil
 }
@@ -148,7 +153,7 @@ func (r *run) collectDevice(now time.Time, i int) error {
 	put(&b.rec.Devices, b.devices, store.Row{
 		DevEUI: m.DevEUI, State: state, Stage: d.Stage.String(), Outcome: d.Outcome.String(), Reason: string(d.Reason), At: now,
 	})
-	lane := &spec.Lanes[m.Lane]
+	lane := r.c.Lane(i)
 	if lane.Version >= lorawan.V2 && d.Stage == campaign.StageFragSetup && d.Attempts > 0 {
 		b.rec.SessionCnts = append(b.rec.SessionCnts, store.SessionCnt{DevEUI: m.DevEUI, FragIndex: lane.FragIndex, Cnt: d.SessionCnt})
 	}
@@ -217,6 +222,7 @@ func (e *Engine) commit(ctx context.Context, r *run) error {
 	e.airStored(ctx, b.rec.Air)
 	r.outbox = append(r.outbox, b.rec.Outbox...)
 	r.batch, r.marks = batch{}, nil
+	e.notePackages(ctx, r)
 	if head.Status.Ended() && !r.counted {
 		r.counted = true
 		e.countEnd(r)

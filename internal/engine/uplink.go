@@ -23,6 +23,10 @@ func (e *Engine) HandleUplink(ctx context.Context, up network.Event) error {
 	if err != nil {
 		return fmt.Errorf("uplink %s FPort %d: %w", up.DevEUI, up.FPort, err)
 	}
+	r := e.byDevice[up.DevEUI]
+	if r != nil {
+		dev.traits, _ = r.c.TraitsOf(up.DevEUI) // with what a probe has found
+	}
 	commands, err := dev.traits.ParseUplink(up.FPort, up.Payload)
 	if err != nil {
 		// What was understood before the error still counts.
@@ -30,7 +34,6 @@ func (e *Engine) HandleUplink(ctx context.Context, up network.Event) error {
 	}
 	e.answerClock(ctx, dev, up, commands)
 	seen := firmwareSeen(dev, up, commands)
-	r := e.byDevice[up.DevEUI]
 	if r == nil {
 		return e.handleOutside(ctx, dev, up, seen)
 	}
