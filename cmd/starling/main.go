@@ -10,6 +10,7 @@
 //	starling completion bash  what completes all of that in a shell
 //	starling help exit-codes  what exit codes, contexts and forms of output mean
 //	starling decode           the commands in a payload, without a server
+//	starling delta            patches between firmware images, without a server
 //	starling version
 //
 // Exit codes are those of package cli.

@@ -2,8 +2,9 @@ package cli
 
 import "fmt"
 
-// Program are the commands about this program.
+// Program are the commands that need no server.
 type Program struct {
+	Delta      Delta      `cmd:"" help:"Make, sign, verify and apply patches between firmware images."`
 	Completion Completion `cmd:"" group:"This program:" help:"Write the script that completes commands in a shell."`
 	Topic      Topic      `cmd:"" name:"help" group:"This program:" help:"Explain exit codes, contexts or forms of output."`
 	Complete   Complete   `cmd:"" name:"__complete" hidden:"" help:"Answer the script of a shell."`
