@@ -177,7 +177,7 @@ func (d *Device) judged() int {
 
 // surelySlow is how many gaps between the uplinks of a device must all be long before the device
 // counts as slow.
-const surelySlow = 3
+const surelySlow = 6
 
 // slowness is the period of device i without the uplinks that it loses: they are in q. So it is
 // that of its profile, unless there is no doubt that the device is slower.

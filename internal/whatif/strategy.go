@@ -80,7 +80,8 @@ func (s *Scenario) ours(st Strategy) (campaigns, bool) {
 		p := fleet.CampaignPolicy{
 			Setup: fleet.SequentialSetup, Redundancy: fleet.FixedRedundancy, CloseAtThreshold: s.Reference.CloseAtThreshold,
 			Retries: s.Reference.Retries, LateAnswer: time.Duration(s.Reference.LateAnswer), MaxRounds: 1,
-			KeepOnFailure: true, // it cleans up after a stop only
+			KeepOnFailure:          true, // it cleans up after a stop only
+			StatusByMulticastAbove: 1,
 		}
 		if r.redundancy == fleet.NoRedundancy {
 			p.MaxRounds = s.Reference.Loops
