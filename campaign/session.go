@@ -134,7 +134,8 @@ const (
 // another root of q, and twice as long at most.
 //
 // If set-up took long because the gateways have little air time, the rest and the session
-// itself take as long again.
+// itself take as long again. A further session is for the devices that still miss fragments: they
+// take their share of that time, however long the campaign has run since.
 func (c *Campaign) quickLead(g int) time.Duration {
 	var asked, answered int
 	for i := range c.devices {
@@ -164,7 +165,20 @@ func (c *Campaign) quickLead(g int) time.Duration {
 	if !c.head.WaveStarted.IsZero() {
 		began = c.head.WaveStarted
 	}
-	return max(lead, c.now.Sub(began)-c.head.StoodStill)
+	took := c.head.Stages[session].Opened.Sub(began) - c.head.StoodStill
+	if c.groups[g].Reopened > 0 {
+		took = time.Duration(c.shareMissing(g) * float64(took))
+	}
+	return max(lead, took)
+}
+
+// shareMissing is the part of the devices of group g that said that they miss fragments, 0..1.
+func (c *Campaign) shareMissing(g int) float64 {
+	members := 0
+	for _, l := range c.groupLanes[g] {
+		members += len(c.members[l])
+	}
+	return float64(c.status[g].incomplete) / float64(members)
 }
 
 // judged is how many commands d has had the time to answer.
