@@ -24,7 +24,7 @@ type Prediction struct {
 
 	Fragments        int `json:"fragments"`         // sent over multicast, however many gateways sent each
 	UnicastDownlinks int `json:"unicast_downlinks"` // that were on the air
-	Sessions         int `json:"sessions"`          // multicast sessions of the group that needs most, in the worst run
+	Sessions         int `json:"sessions"`          // multicast sessions of the group that needs most: nine of ten runs need no more
 
 	VerifiedPercent     float64   `json:"verified_percent"`     // of Devices
 	VerifiedLowPercent  float64   `json:"verified_low_percent"` // in the worst run

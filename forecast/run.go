@@ -174,7 +174,7 @@ func (d *driver) outcome(before []sim.Reading) outcome {
 func summarise(s *sample, runs []outcome) Prediction {
 	n := float64(len(runs))
 	out := Prediction{Devices: s.all, Sampled: s.devices, Runs: len(runs), VerifiedLowPercent: 100, Bands: []BandAirtime{}, Failures: []Failure{}, Energy: []Energy{}, Stages: []Stage{}}
-	var took []float64
+	var took, sessions []float64
 	fragments, unicast := 0.0, 0.0
 	failures := map[campaign.Reason]float64{}
 	scale := float64(s.all) / float64(s.devices)
@@ -183,7 +183,7 @@ func summarise(s *sample, runs []outcome) Prediction {
 		share := 100 * float64(o.verified) / float64(s.devices)
 		out.VerifiedPercent += share / n
 		out.VerifiedLowPercent, out.VerifiedHighPercent = min(out.VerifiedLowPercent, share), max(out.VerifiedHighPercent, share)
-		out.Sessions = max(out.Sessions, o.sessions)
+		sessions = append(sessions, float64(o.sessions))
 		if o.success {
 			out.SuccessProbability += 1 / n
 		}
@@ -198,6 +198,7 @@ func summarise(s *sample, runs []outcome) Prediction {
 		}
 	}
 	out.DurationP50, out.DurationP90 = quantile(took, 0.5), quantile(took, 0.9)
+	out.Sessions = int(math.Round(quantile(sessions, 0.9)))
 	out.Fragments, out.UnicastDownlinks = int(math.Round(fragments)), int(math.Round(unicast))
 	out.sumBands(s, runs)
 	for reason, devices := range failures {

@@ -114,7 +114,7 @@ type prediction struct {
 	Bands               []bandAirtime `json:"bands" doc:"The same per group and sub-band"`
 	Fragments           int           `json:"fragments" doc:"Sent over multicast, however many gateways sent each"`
 	UnicastDownlinks    int           `json:"unicast_downlinks"`
-	Sessions            int           `json:"sessions" doc:"Multicast sessions that are needed at most"`
+	Sessions            int           `json:"sessions" doc:"Multicast sessions of the group that needs most: nine of ten runs need no more"`
 	VerifiedPercent     float64       `json:"verified_percent" doc:"Of devices"`
 	VerifiedLowPercent  float64       `json:"verified_low_percent" doc:"In the worst run"`
 	VerifiedHighPercent float64       `json:"verified_high_percent" doc:"In the best run"`
