@@ -189,6 +189,12 @@ func (c *contract) run(id, token string, stop bool) {
 	}
 }
 
+// fill gives a file its content.
+func (c *contract) fill(id, content, token string) {
+	c.Helper()
+	c.succeeded(c.do(request{op: c.byRoute["PUT /api/v1/files/{id}/content"], id: id, token: token, body: []byte(content), contentType: "application/octet-stream"}))
+}
+
 // bodies are the valid bodies of operations that are not of a family.
 var bodies = map[string]string{
 	"act-on-campaign":    `{"action":"start"}`,
@@ -227,6 +233,8 @@ func (c *contract) example(op *operation, token string) (r request, ok bool) {
 			up.id = r.id
 			c.succeeded(c.do(up))
 		}
+	case op.id == "generate-delta":
+		c.fill(r.id, "the new image", token)
 	case op.id == "logout":
 		r.token = c.mint("leaving", fleet.DefaultSubscriber, identity.Viewer)
 	}
@@ -245,6 +253,12 @@ func (c *contract) example(op *operation, token string) (r request, ok bool) {
 		r.body = encode(map[string]any{"login": c.login, "password": password})
 	case op.id == "plan-new-campaign":
 		r.body = encode(c.body("campaigns", token))
+	case op.id == "generate-delta":
+		base := c.body("files", token)
+		base["version"] = "1.0.0.0"
+		id := c.create("files", base, token).field("id")
+		c.fill(id, "the old image", token)
+		r.body = encode(map[string]any{"from_file_id": id, "compression": 11})
 	case bodies[op.id] != "":
 		r.body = []byte(bodies[op.id])
 	case op.method == http.MethodPost && strings.HasSuffix(op.path, "/bulk"):

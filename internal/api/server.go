@@ -79,6 +79,7 @@ func newAPI(cfg Config) (*api, *http.ServeMux) {
 	a.sessions()
 	a.objects()
 	a.contents()
+	a.deltas()
 	a.tables()
 	a.campaigns()
 	a.control()

@@ -20,6 +20,7 @@ type File struct {
 	Update   Update[fileFields] `cmd:"" help:"Change what is known about a file."`
 	Upload   upload             `cmd:"" help:"Give a file its content, once."`
 	Download download           `cmd:"" help:"Get the content of a file."`
+	Delta    generateDelta      `cmd:"" help:"Have a delta made that leads to a firmware file."`
 	Archive  Archive            `cmd:"" help:"Take files out of the lists."`
 	Export   exportList         `cmd:"" help:"Write what is known about all files as a table."`
 	Bulk     Bulk[fileFields]   `cmd:"" help:"Archive, restore or change many files."`

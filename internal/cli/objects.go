@@ -198,6 +198,7 @@ type Profile struct {
 	Import  importTable           `cmd:"" help:"Create and change device profiles as a table says."`
 	Export  exportList            `cmd:"" help:"Write all device profiles as a table."`
 	Bulk    Bulk[profileFields]   `cmd:"" help:"Archive, restore or change many device profiles."`
+	Deltas  listDeltas            `cmd:"" help:"List the deltas for the devices of a profile, and what they save."`
 }
 
 func (*Profile) noun() *noun {

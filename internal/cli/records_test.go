@@ -195,3 +195,28 @@ func TestReportsOfAMonthAreMadeAndDownloaded(t *testing.T) {
 	w.run(cli.ExitInvalid, "report", "create", "--month", "lately")
 	w.run(cli.ExitUsage, "report", "create")
 }
+
+func TestADeltaIsMadeAndListed(t *testing.T) {
+	w := newWorld(t)
+	w.fill()
+	profile := strings.Fields(w.run(0, "profile", "list", "-o", "id").out)[0]
+	old := strings.Repeat("the quick brown fox jumps over the lazy dog\x00", 3) + strings.Repeat("0123456789abcdef", 100)
+	made := func(version, content string) string {
+		return strings.TrimSpace(w.run(0, "file", "create", w.write("image-"+version, content), "--name", version, "--type", "firmware", "--version", version, "--profile", profile, "-o", "id").out)
+	}
+	from, to := made("21.0.0.0", old), made("22.0.0.0", strings.Replace(old, "brown", "green", 1))
+	r := w.runIn(w.Context(), "", "file", "delta", to, "--from", from, "--compression", "10", "-o", "json")
+	if r.code != 0 || !strings.Contains(r.out, `"ram_bytes"`) || !strings.Contains(r.out, `"state": "done"`) {
+		t.Fatalf("%+v", r)
+	}
+	if out := w.run(0, "profile", "deltas", profile, "--no-headers").out; strings.Count(out, "\n") != 1 || !strings.Contains(out, "21.0.0.0") {
+		t.Errorf("%s", out)
+	}
+	if out := w.run(0, "profile", "deltas", profile, "-o", "json").out; !strings.Contains(out, `"bases"`) {
+		t.Errorf("%s", out)
+	}
+	if r := w.run(cli.ExitInvalid, "file", "delta", to, "--from", to); !strings.Contains(r.err, "from_file_id") {
+		t.Errorf("%s", r.err)
+	}
+	w.run(cli.ExitUsage, "file", "delta", to)
+}

@@ -20,6 +20,7 @@ const (
 	jobReportUsage   = "reports.usage"
 	jobStartCampaign = "campaigns.start"
 	jobForecast      = "campaigns.forecast"
+	jobDelta         = "files.delta"
 )
 
 // How jobs are worked on.
@@ -40,6 +41,7 @@ var jobKinds = map[string]work{
 	jobReportUsage:   reportUsage,
 	jobStartCampaign: startScheduled,
 	jobForecast:      keepForecast,
+	jobDelta:         generateDelta,
 }
 
 // task is a job at work.

@@ -91,9 +91,14 @@ func (s *Service) defineResources() {
 		meta: func(f *fleet.File) meta {
 			return meta{&f.SubscriberID, &f.CreatedAt, &f.UpdatedAt, &f.Revision, &f.Archived}
 		},
-		created: func(f *fleet.File, _ fleet.SubscriberDefaults) error { return setID(&f.ID) },
-		check:   checkFile,
-		free:    func(f *fleet.File) { f.Name, f.Description = "", "" },
+		created: func(f *fleet.File, _ fleet.SubscriberDefaults) error {
+			if f.ID != "" {
+				return nil // a delta: its job said before what it will be called
+			}
+			return setID(&f.ID)
+		},
+		check: checkFile,
+		free:  func(f *fleet.File) { f.Name, f.Description = "", "" },
 		frozen: func(ctx context.Context, o store.Objects, f *fleet.File) error {
 			return inUse(ctx, o, func(c fleet.Campaign) (bool, error) { return c.FileID == f.ID, nil })
 		},
