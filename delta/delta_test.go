@@ -8,13 +8,12 @@ import (
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/starling-fuota/starling/delta"
 	"github.com/starling-fuota/starling/delta/envelope"
+	"github.com/starling-fuota/starling/internal/deltatest"
 )
 
 // release returns two images: pieces of the old one have moved, changed and grown.
@@ -44,27 +43,6 @@ func release(seed uint64, size int) (old, target []byte) {
 		}
 	}
 	return old, target
-}
-
-// fixture reads a pair of real images. They are not part of the repository: it skips the
-// test on a machine without them; CI has them.
-func fixture(t testing.TB, name string) (old, target []byte) {
-	t.Helper()
-	dir := os.Getenv("FIXTURES")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "shared", "fixtures")
-	}
-	read := func(file string) []byte {
-		b, err := os.ReadFile(filepath.Join(dir, "delta", name, file))
-		if err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatal(err)
-			}
-			t.Skipf("%v: real images are not tried", err)
-		}
-		return b
-	}
-	return read("old.bin"), read("new.bin")
 }
 
 func TestPatchesOfEachFormatMakeTheNewImage(t *testing.T) {
@@ -102,7 +80,7 @@ func TestPatchesOfEachFormatMakeTheNewImage(t *testing.T) {
 }
 
 func TestRealFirmwareBecomesSmall(t *testing.T) {
-	old, target := fixture(t, "programmer-0.8.0-0.9.0")
+	old, target := deltatest.Pair(t, "programmer-0.8.0-0.9.0")
 	sizes := map[delta.Format]int{}
 	for _, format := range delta.Formats() {
 		p, err := delta.Create(old, target, delta.Options{Format: format, LiteralLine: true})
@@ -359,7 +337,7 @@ func FuzzApply(f *testing.F) {
 func BenchmarkCreate(b *testing.B) {
 	for _, format := range delta.Formats() {
 		b.Run(fmt.Sprint(format), func(b *testing.B) {
-			old, target := fixture(b, "shell")
+			old, target := deltatest.Pair(b, "shell")
 			for b.Loop() {
 				p, err := delta.Create(old, target, delta.Options{Format: format, LiteralLine: true})
 				if err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/starling-fuota/starling/delta/cover"
+	"github.com/starling-fuota/starling/internal/deltatest"
 )
 
 var finders = map[string]func(old, target []byte, p cover.Params) []cover.Cover{
@@ -75,8 +76,8 @@ func TestAChangedByteIsADifferenceAndNotABreak(t *testing.T) {
 }
 
 func TestCoversOfRealImagesLeaveFewLiterals(t *testing.T) {
-	for _, name := range pairs {
-		old, target := fixture(t, name)
+	for _, name := range deltatest.Pairs {
+		old, target := deltatest.Pair(t, name)
 		for find, f := range finders {
 			covers := f(old, target, cover.Params{})
 			if err := cover.Check(covers, len(old), len(target)); err != nil {

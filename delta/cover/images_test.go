@@ -1,35 +1,6 @@
 package cover_test
 
-import (
-	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"testing"
-)
-
-// fixture reads old.bin and new.bin of a pair of real images. They are not part of
-// this repository: without them a run on a desk is shorter, a run of CI fails.
-func fixture(t testing.TB, name string) (old, target []byte) {
-	t.Helper()
-	dir := os.Getenv("FIXTURES")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "fixtures")
-	}
-	dir = filepath.Join(dir, "delta", name)
-	if _, err := os.Stat(dir); err != nil && os.Getenv("CI") != "true" {
-		t.Skipf("no fixtures: %v", err)
-	}
-	old, err := os.ReadFile(filepath.Join(dir, "old.bin"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if target, err = os.ReadFile(filepath.Join(dir, "new.bin")); err != nil {
-		t.Fatal(err)
-	}
-	return old, target
-}
-
-var pairs = []string{"programmer-0.8.0-0.9.0", "shell", "pybv11-1f5d945af-dirty"}
+import "math/rand/v2"
 
 // random returns bytes of a seed, of the first letters values only.
 func random(seed uint64, size, letters int) []byte {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/starling-fuota/starling/delta/detools"
+	"github.com/starling-fuota/starling/internal/deltatest"
 )
 
 // grown repeats the functions of a real firmware, each copy with other addresses, up to size: as machine
@@ -50,7 +51,7 @@ func released(seed uint64, old []byte) []byte {
 
 // Time and memory of a release at several sizes; near-linear means that the MB/s stay what they are.
 func BenchmarkCreate(b *testing.B) {
-	image := fixture(b, "pybv11-1f5d945af-dirty", "old.bin")
+	image := deltatest.File(b, "pybv11-1f5d945af-dirty", "old.bin")
 	for _, size := range []int{1 << 16, 1 << 18, 1 << 20} {
 		old := grown(1, image, size)
 		target := released(2, old)

@@ -3,49 +3,21 @@ package detools_test
 import (
 	"bytes"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/starling-fuota/starling/delta/detools"
 	"github.com/starling-fuota/starling/delta/heatshrink"
+	"github.com/starling-fuota/starling/internal/deltatest"
 )
 
-// pairs are images of firmware that was released, with patches that the reference encoder made of them.
-var pairs = []string{"programmer-0.8.0-0.9.0", "shell", "pybv11-1f5d945af-dirty"}
-
-// fixture reads a file of a folder of images and patches. They are not part of this repository: without
-// them a run on a desk is shorter, a run of CI fails.
-func fixture(t testing.TB, name ...string) []byte {
-	t.Helper()
-	root := os.Getenv("FIXTURES")
-	if root == "" {
-		root = filepath.Join("..", "shared", "fixtures")
-	}
-	if !filepath.IsAbs(root) {
-		root = filepath.Join("..", "..", root) // it is relative to the repository
-	}
-	if _, err := os.Stat(filepath.Join(root, "delta")); err == nil {
-		root = filepath.Join(root, "delta")
-	}
-	if _, err := os.Stat(filepath.Join(root, "detools-foo")); err != nil && os.Getenv("CI") != "true" {
-		t.Skipf("no fixtures, set FIXTURES: %v", err)
-	}
-	b, err := os.ReadFile(filepath.Join(append([]string{root}, name...)...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 func TestPatchesOfTheReferenceEncoderDecode(t *testing.T) {
-	for _, pair := range pairs {
-		old, want := fixture(t, pair, "old.bin"), fixture(t, pair, "new.bin")
+	for _, pair := range deltatest.Pairs {
+		old, want := deltatest.File(t, pair, "old.bin"), deltatest.File(t, pair, "new.bin")
 		for _, name := range []string{
 			"detools-seq-heatshrink-w8-l7", "detools-seq-heatshrink-w11", "detools-seq-crle", "detools-inplace-heatshrink-w11",
 		} {
-			patch := fixture(t, pair, name+".patch")
+			patch := deltatest.File(t, pair, name+".patch")
 			got, err := detools.Decode(old, patch, detools.Limits{})
 			if err != nil || !bytes.Equal(got, want) {
 				t.Errorf("%s %s: %d bytes, %v", pair, name, len(got), err)
@@ -61,7 +33,7 @@ func TestPatchesOfTheReferenceEncoderDecode(t *testing.T) {
 // foo returns a patch of the format's authors, unpacked if that is needed, and how it was packed.
 func foo(t *testing.T, name string) ([]byte, detools.Compression) {
 	t.Helper()
-	patch := fixture(t, "detools-foo", name+".patch")
+	patch := deltatest.File(t, "detools-foo", name+".patch")
 	info, err := detools.Inspect(patch)
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
@@ -80,7 +52,7 @@ func foo(t *testing.T, name string) ([]byte, detools.Compression) {
 }
 
 func TestPatchesOfTheFormatsAuthorsDecode(t *testing.T) {
-	old, want := fixture(t, "detools-foo", "old"), fixture(t, "detools-foo", "new")
+	old, want := deltatest.File(t, "detools-foo", "old"), deltatest.File(t, "detools-foo", "new")
 	for _, x := range []struct {
 		name string
 		kind detools.Type
@@ -114,9 +86,9 @@ func TestPatchesOfTheFormatsAuthorsDecode(t *testing.T) {
 }
 
 func TestMemoryAfterAnInPlaceUpdate(t *testing.T) {
-	old, want := fixture(t, "detools-foo", "old"), fixture(t, "detools-foo", "in-place-3000-500.mem")
+	old, want := deltatest.File(t, "detools-foo", "old"), deltatest.File(t, "detools-foo", "in-place-3000-500.mem")
 	patch, _ := foo(t, "in-place-3000-500")
-	for _, patch := range [][]byte{patch, fixture(t, "detools-foo", "in-place-3000-500-crle.patch")} {
+	for _, patch := range [][]byte{patch, deltatest.File(t, "detools-foo", "in-place-3000-500-crle.patch")} {
 		mem := newFlash(len(want), 1)
 		copy(mem.bytes, old)
 		a, err := detools.NewApplier(mem, bytes.NewReader(patch), detools.Limits{})
@@ -142,7 +114,7 @@ func TestPatchesToNothing(t *testing.T) {
 		{"heatshrink", detools.Info{Compression: detools.Heatshrink}},
 		{"in-place", detools.Info{Type: detools.InPlace, Compression: detools.LZMA, Memory: 30000, Segment: 500, Shift: 30000}},
 	} {
-		patch := fixture(t, "detools-empty", x.name+".patch")
+		patch := deltatest.File(t, "detools-empty", x.name+".patch")
 		info, err := detools.Inspect(patch)
 		if err != nil || info != x.info {
 			t.Errorf("%s: %+v, %v", x.name, info, err)
@@ -164,7 +136,7 @@ func TestPatchesToNothing(t *testing.T) {
 }
 
 func TestMalformedPatchesAreRefusedWithReasons(t *testing.T) {
-	old := fixture(t, "detools-foo", "old")
+	old := deltatest.File(t, "detools-foo", "old")
 	for _, x := range []struct {
 		name   string
 		want   error
@@ -177,7 +149,7 @@ func TestMalformedPatchesAreRefusedWithReasons(t *testing.T) {
 		{"diff-data-too-long", detools.ErrUnsupported, "packed with lzma"},
 		{"extra-data-too-long", detools.ErrUnsupported, "packed with lzma"},
 	} {
-		_, err := detools.Decode(old, fixture(t, "detools-foo", x.name+".patch"), detools.Limits{})
+		_, err := detools.Decode(old, deltatest.File(t, "detools-foo", x.name+".patch"), detools.Limits{})
 		if !errors.Is(err, x.want) || !strings.Contains(err.Error(), x.reason) {
 			t.Errorf("%s: %v", x.name, err)
 		}
@@ -192,8 +164,8 @@ func TestMalformedPatchesAreRefusedWithReasons(t *testing.T) {
 }
 
 func TestADecoderForOnePairRefusesOthers(t *testing.T) {
-	old := fixture(t, "detools-foo", "old")
-	patch := fixture(t, "detools-foo", "heatshrink-10-5.patch")
+	old := deltatest.File(t, "detools-foo", "old")
+	patch := deltatest.File(t, "detools-foo", "heatshrink-10-5.patch")
 	for _, x := range []struct {
 		limits detools.Limits
 		want   error

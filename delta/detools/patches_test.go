@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/starling-fuota/starling/delta/detools"
+	"github.com/starling-fuota/starling/internal/deltatest"
 )
 
 // writeTo names a folder for patches that another decoder is to apply: .ci/detools sets it.
@@ -17,9 +18,9 @@ const writeTo = "DETOOLS_PATCHES"
 // folder they are read back here, from a pair that is soon done.
 func TestPatchesForOtherDecoders(t *testing.T) {
 	dir := os.Getenv(writeTo)
-	chosen := pairs
+	chosen := deltatest.Pairs
 	if dir == "" {
-		dir, chosen = t.TempDir(), pairs[:1]
+		dir, chosen = t.TempDir(), deltatest.Pairs[:1]
 	}
 	type entry struct {
 		Patch, Old, New string
@@ -28,7 +29,7 @@ func TestPatchesForOtherDecoders(t *testing.T) {
 	}
 	var list []entry
 	for _, pair := range chosen {
-		old, target := fixture(t, pair, "old.bin"), fixture(t, pair, "new.bin")
+		old, target := deltatest.File(t, pair, "old.bin"), deltatest.File(t, pair, "new.bin")
 		memory := (max(len(old), len(target))/4096 + 3) * 4096
 		for k, o := range []detools.Options{
 			{Compression: detools.Heatshrink, Window: 8, Lookahead: 7},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/starling-fuota/starling/delta/detools"
 	"github.com/starling-fuota/starling/delta/heatshrink"
+	"github.com/starling-fuota/starling/internal/deltatest"
 )
 
 // references are the patches that the reference encoder made of each pair.
@@ -25,10 +26,10 @@ func sameAs(i detools.Info) detools.Options {
 // The table of docs/performance.md, section "Smart Delta".
 func TestPatchesAreSmallerThanThoseOfTheReferenceEncoder(t *testing.T) {
 	saved, count := 0.0, 0
-	for _, pair := range pairs {
-		old, target := fixture(t, pair, "old.bin"), fixture(t, pair, "new.bin")
+	for _, pair := range deltatest.Pairs {
+		old, target := deltatest.File(t, pair, "old.bin"), deltatest.File(t, pair, "new.bin")
 		for _, name := range references {
-			reference := fixture(t, pair, name+".patch")
+			reference := deltatest.File(t, pair, name+".patch")
 			info, err := detools.Inspect(reference)
 			if err != nil {
 				t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/starling-fuota/starling/delta/hpatchlite"
+	"github.com/starling-fuota/starling/internal/deltatest"
 )
 
 // firmware returns a pair of size bytes made of the real images, each time in another
@@ -12,8 +13,8 @@ import (
 func firmware(b testing.TB, size int) (old, target []byte) {
 	b.Helper()
 	for mask := byte(0); len(old) < size || len(target) < size; mask += 37 {
-		for _, name := range pairs {
-			o, n := fixture(b, name)
+		for _, name := range deltatest.Pairs {
+			o, n := deltatest.Pair(b, name)
 			for _, v := range o {
 				old = append(old, v+mask)
 			}

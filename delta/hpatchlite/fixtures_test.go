@@ -10,14 +10,15 @@ import (
 	"testing/iotest"
 
 	"github.com/starling-fuota/starling/delta/hpatchlite"
+	"github.com/starling-fuota/starling/internal/deltatest"
 )
 
 // reference reads a patch that the reference encoder made for a pair, nil if there is none.
 func reference(t testing.TB, pair, file string) []byte {
 	t.Helper()
-	dir := fixtureDir(t, pair)
+	dir := deltatest.Path(t, pair)
 	patch, err := os.ReadFile(filepath.Join(dir, file))
-	if errors.Is(err, os.ErrNotExist) && pair != pairs[0] {
+	if errors.Is(err, os.ErrNotExist) && pair != deltatest.Pairs[0] {
 		return nil // some kinds were made for the first pair only
 	}
 	if err != nil {
@@ -39,8 +40,8 @@ var referencePatches = []struct {
 }
 
 func TestPatchesOfTheReferenceEncoderDecode(t *testing.T) {
-	for _, name := range pairs {
-		old, target := fixture(t, name)
+	for _, name := range deltatest.Pairs {
+		old, target := deltatest.Pair(t, name)
 		for _, ref := range referencePatches {
 			patch := reference(t, name, ref.file)
 			if patch == nil {
@@ -75,10 +76,10 @@ func TestPatchesOfTheReferenceEncoderDecode(t *testing.T) {
 
 // What is cut, lengthened or spoilt must not be taken, or at least not do any harm.
 func TestSpoiltPatchesOfTheReferenceEncoderAreRefused(t *testing.T) {
-	old, target := fixture(t, pairs[0])
+	old, target := deltatest.Pair(t, deltatest.Pairs[0])
 	limits := hpatchlite.Limits{Size: len(target)}
 	for _, ref := range referencePatches {
-		patch := reference(t, pairs[0], ref.file)
+		patch := reference(t, deltatest.Pairs[0], ref.file)
 		for n := 0; n < len(patch); n += 1 + n/40 {
 			if _, err := hpatchlite.Decode(old, patch[:n], limits); !errors.Is(err, hpatchlite.ErrShort) {
 				t.Errorf("%s, %d of %d bytes: %v, want ErrShort", ref.file, n, len(patch), err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/starling-fuota/starling/delta/hpatchlite"
+	"github.com/starling-fuota/starling/internal/deltatest"
 )
 
 // The patches are never larger than those of the reference encoder for the same device,
@@ -14,8 +15,8 @@ func TestSizes(t *testing.T) {
 	t.Logf("| pair | patch | bytes | reference | difference | seconds |")
 	t.Logf("|---|---|---|---|---|---|")
 	ratios, count := map[string]float64{}, map[string]float64{}
-	for _, name := range pairs {
-		old, target := fixture(t, name)
+	for _, name := range deltatest.Pairs {
+		old, target := deltatest.Pair(t, name)
 		for _, ref := range referencePatches {
 			theirs := reference(t, name, ref.file)
 			if theirs == nil {

@@ -2,35 +2,13 @@ package relocated_test
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/starling-fuota/starling/delta/cover"
 	"github.com/starling-fuota/starling/delta/hpatchlite"
 	"github.com/starling-fuota/starling/delta/relocated"
+	"github.com/starling-fuota/starling/internal/deltatest"
 )
-
-// fixture reads a pair of real images. They are not part of the repository: it skips the test on
-// a machine without them; CI has them.
-func fixture(t testing.TB, name string) (old, target []byte) {
-	t.Helper()
-	dir := os.Getenv("FIXTURES")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "fixtures")
-	}
-	read := func(file string) []byte {
-		b, err := os.ReadFile(filepath.Join(dir, "delta", name, file))
-		if err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatal(err)
-			}
-			t.Skipf("%v: real images are not tried", err)
-		}
-		return b
-	}
-	return read("old.bin"), read("new.bin")
-}
 
 // dictionary is the RAM of the device.
 var dictionary = hpatchlite.Options{Compression: hpatchlite.Tinyuz, Window: 2048, LiteralLine: true}
@@ -47,7 +25,7 @@ func TestRealFirmwareBecomesSmallWithAMap(t *testing.T) {
 		{"programmer-0.8.0-0.9.0", 0x00080000, 1545, 0.65},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			old, target := fixture(t, c.name)
+			old, target := deltatest.Pair(t, c.name)
 			if flash, ok := relocated.FlashBase(old); !ok || flash != c.flash {
 				t.Errorf("linked for %#x, %v, want %#x", flash, ok, c.flash)
 			}
@@ -107,7 +85,7 @@ func apply(t *testing.T, old, sent []byte) []byte {
 
 // A wrong map costs bytes, never correctness.
 func TestAnyMapGivesAPatchThatIsRight(t *testing.T) {
-	old, target := fixture(t, "programmer-0.8.0-0.9.0")
+	old, target := deltatest.Pair(t, "programmer-0.8.0-0.9.0")
 	for name, m := range map[string]relocated.Map{
 		"none":        {},
 		"wrong base":  {FlashBase: 0x08000000, F: []relocated.Segment{{Start: 100, Delta: 4}}},
