@@ -12,8 +12,8 @@ import (
 	"testing"
 
 	"github.com/starling-fuota/starling/delta"
+	"github.com/starling-fuota/starling/delta/deltatest"
 	"github.com/starling-fuota/starling/delta/envelope"
-	"github.com/starling-fuota/starling/internal/deltatest"
 )
 
 // release returns two images: pieces of the old one have moved, changed and grown.

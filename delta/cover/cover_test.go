@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/starling-fuota/starling/delta/cover"
-	"github.com/starling-fuota/starling/internal/deltatest"
+	"github.com/starling-fuota/starling/delta/deltatest"
 )
 
 var finders = map[string]func(old, target []byte, p cover.Params) []cover.Cover{

@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/starling-fuota/starling/delta/deltatest"
 	"github.com/starling-fuota/starling/delta/detools"
-	"github.com/starling-fuota/starling/internal/deltatest"
 )
 
 // grown repeats the functions of a real firmware, each copy with other addresses, up to size: as machine

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/starling-fuota/starling/delta/deltatest"
 	"github.com/starling-fuota/starling/delta/detools"
 	"github.com/starling-fuota/starling/delta/heatshrink"
-	"github.com/starling-fuota/starling/internal/deltatest"
 )
 
 func TestPatchesOfTheReferenceEncoderDecode(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/starling-fuota/starling/delta/deltatest"
 	"github.com/starling-fuota/starling/delta/detools"
-	"github.com/starling-fuota/starling/internal/deltatest"
 )
 
 // writeTo names a folder for patches that another decoder is to apply: .ci/detools sets it.

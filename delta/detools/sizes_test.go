@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/starling-fuota/starling/delta/deltatest"
 	"github.com/starling-fuota/starling/delta/detools"
 	"github.com/starling-fuota/starling/delta/heatshrink"
-	"github.com/starling-fuota/starling/internal/deltatest"
 )
 
 // references are the patches that the reference encoder made of each pair.

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/starling-fuota/starling/delta/deltatest"
 	"github.com/starling-fuota/starling/delta/hpatchlite"
-	"github.com/starling-fuota/starling/internal/deltatest"
 )
 
 // firmware returns a pair of size bytes made of the real images, each time in another

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/starling-fuota/starling/delta/deltatest"
 	"github.com/starling-fuota/starling/delta/hpatchlite"
-	"github.com/starling-fuota/starling/internal/deltatest"
 )
 
 // reference reads a patch that the reference encoder made for a pair, nil if there is none.

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/starling-fuota/starling/delta/deltatest"
 	"github.com/starling-fuota/starling/delta/hpatchlite"
-	"github.com/starling-fuota/starling/internal/deltatest"
 )
 
 // The patches are never larger than those of the reference encoder for the same device,

@@ -5,9 +5,9 @@ import (
 	"testing"
 
 	"github.com/starling-fuota/starling/delta/cover"
+	"github.com/starling-fuota/starling/delta/deltatest"
 	"github.com/starling-fuota/starling/delta/hpatchlite"
 	"github.com/starling-fuota/starling/delta/relocated"
-	"github.com/starling-fuota/starling/internal/deltatest"
 )
 
 // dictionary is the RAM of the device.
