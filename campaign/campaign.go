@@ -323,7 +323,9 @@ func (c *Campaign) at(s Stage) int {
 
 // broken is what the machine panics with when it has contradicted itself: going on could harm devices. Its
 // state is not to be stored any more; what was stored before is whole.
-func broken(format string, args ...any) error { return fmt.Errorf("broken invariant: "+format, args...) }
+func broken(format string, args ...any) error {
+	return fmt.Errorf("broken invariant: "+format, args...)
+}
 
 // must returns v of a function that cannot fail with what Plan has checked.
 func must[T any](v T, err error) T {
