@@ -121,6 +121,7 @@ const (
 	leadMiss       = 0.05 // devices that may not hear of the session in time, of all that are under way
 	lateMiss       = 0.1  // the same of a wave that catches up: everybody waits for a few devices
 	maxLeadPeriods = 14
+	priorAsked     = 8 // commands that a device counts as asked and answered like all others: the worst one has had bad luck too
 	poorRate       = 0.6 // of a fleet whose links are so bad that the last devices may take twice as long
 )
 
@@ -153,7 +154,7 @@ func (c *Campaign) quickLead(g int) time.Duration {
 	session := c.at(StageMcSession)
 	var lead time.Duration
 	c.eachMember(g, func(i int, d *Device) {
-		q := min((float64(d.Answered)+2*rate)/(float64(d.judged())+2), 1-miss)
+		q := min((float64(d.Answered)+priorAsked*rate)/(float64(d.judged())+priorAsked), 1-miss)
 		if c.spec.Type == fleet.MCGroupCampaign {
 			q *= math.Sqrt(q)
 		}

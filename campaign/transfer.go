@@ -257,8 +257,8 @@ func (c *Campaign) askGroup(g int) {
 // most maxAsked times as long as that brings new answers. What is left is asked one by one,
 // which costs each of them some uplink periods.
 const (
-	minAsked = 3
-	maxAsked = 8
+	minAsked = 6
+	maxAsked = 12
 )
 
 // asksAgain tells if the silent devices of group g are to be asked over multicast once more.
