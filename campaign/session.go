@@ -121,7 +121,7 @@ const (
 	leadMiss       = 0.05 // devices that may not hear of the session in time, of all that are under way
 	lateMiss       = 0.1  // the same of a wave that catches up: everybody waits for a few devices
 	maxLeadPeriods = 14
-	priorAsked     = 8 // commands that a device counts as asked and answered like all others: the worst one has had bad luck too
+	priorAsked     = 8   // commands that a device counts as asked and answered like all others: the worst one has had bad luck too
 	poorRate       = 0.6 // of a fleet whose links are so bad that the last devices may take twice as long
 )
 
