@@ -108,7 +108,7 @@ func TestNothingIsSentWhenTheLeaseMayHaveEnded(t *testing.T) {
 func TestACampaignThatWasTakenAwayComesBack(t *testing.T) {
 	w := newWorld(t, sim.FleetConfig{Devices: 5, Seed: 6}, 6000)
 	w.stop()
-	w.lease = &engine.Lease{TTL: time.Minute, Renew: time.Millisecond, Name: "here"}
+	w.lease = &engine.Lease{TTL: time.Minute, Renew: 20 * time.Millisecond, Name: "here"}
 	var once sync.Once
 	taken := make(chan error, 1)
 	w.watch = func(p engine.Progress) {
