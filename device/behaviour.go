@@ -18,4 +18,8 @@ type Behaviour struct {
 	WrongVersion  uint32 // version reported after an installation instead of the new one; 0: the new one
 	FailsInstall  bool   // the boot loader refuses the image: the old firmware comes back
 	IgnoresTime   bool   // AppTimeAns never corrects the clock
+
+	// LosesPowerAt is the change of flash, counted from 1, during which power goes away in the
+	// first installation that gets so far; 0: none. Only an Installer that models flash has changes.
+	LosesPowerAt int
 }

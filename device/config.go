@@ -30,7 +30,7 @@ type Config struct {
 	Firmware  uint32        // version that runs at Start, as DevVersionAns reports it
 	HWVersion uint32        // hardware version of DevVersionAns
 	Image     []byte        // what runs at Start; nil: unknown, RunningImageSHA256 is empty then
-	Install   Installer     // how a block becomes an image; nil: it is one
+	Install   Installer     // how a block becomes an image, shared with other devices; nil: it is one
 	FlashTime time.Duration // how long a reboot takes when it installs an image
 
 	UplinkPeriod time.Duration // application uplinks; 0: none
@@ -45,11 +45,6 @@ type Config struct {
 
 	Crowd *Crowd // of the simulation that the device is part of; nil: it is on its own
 }
-
-// An Installer makes the image to run from a received block and the image that runs,
-// which is how a device applies a delta patch. An error makes the block a corrupt
-// image (UpImageStatus 1). It must be pure and keep neither slice.
-type Installer func(block, running []byte) (image []byte, err error)
 
 // Packages holds the version of each application-layer package that the device has;
 // 0: it does not have the package and ignores its FPort.

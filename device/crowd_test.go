@@ -104,7 +104,7 @@ func newStory(t *testing.T, seed uint64) *story {
 			FailsInstall: pick(0.1), WrongHardware: pick(0.05), ResetAfterFragments: r.IntN(2) * r.IntN(30),
 		}
 		if pick(0.3) {
-			cfg.Install = func(block, running []byte) ([]byte, error) { return append(slices.Clone(running), block...), nil }
+			cfg.Install = device.InstallerFunc(func(block, running []byte) ([]byte, error) { return append(slices.Clone(running), block...), nil })
 		}
 		tw := &twins{cfg: cfg, alone: device.New(cfg), hears: 0.6 + 0.4*r.Float64(), unicast: lorawan.NewSession(cfg.DevAddr, cfg.NwkSKey, cfg.AppSKey)}
 		cfg.Crowd = crowd

@@ -152,8 +152,9 @@ const (
 func (d *Device) reboot(now time.Time) {
 	duration := bootTime
 	if d.firmware.next.status == firmware.ImageValid {
-		d.install()
-		duration += d.cfg.FlashTime
+		losses := d.install()
+		duration += d.cfg.FlashTime + time.Duration(losses)*bootTime
+		d.counters.Reboots += losses
 	}
 	d.restart(now, duration)
 }

@@ -244,7 +244,7 @@ func TestInstallerMakesTheImage(t *testing.T) {
 	old := []byte("old image")
 	s := withImage(t, someBlock(600), func(c *device.Config) {
 		c.Image = old
-		c.Install = func(block, running []byte) ([]byte, error) { return append(bytes.Clone(running), block[:3]...), nil }
+		c.Install = device.InstallerFunc(func(block, running []byte) ([]byte, error) { return append(bytes.Clone(running), block[:3]...), nil })
 	})
 	if s.dev.RunningImageSHA256() != hash(old) {
 		t.Error("not the old image before the reboot")
@@ -255,7 +255,7 @@ func TestInstallerMakesTheImage(t *testing.T) {
 		t.Error("not the image that the installer made")
 	}
 	s = withImage(t, someBlock(600), func(c *device.Config) {
-		c.Install = func([]byte, []byte) ([]byte, error) { return nil, errors.New("no such base") }
+		c.Install = device.InstallerFunc(func([]byte, []byte) ([]byte, error) { return nil, errors.New("no such base") })
 	})
 	if got := s.image().UpImageStatus; got != firmware.ImageCorrupt {
 		t.Errorf("a patch that does not apply: %s", got)

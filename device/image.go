@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"hash/crc32"
 	"time"
 
@@ -19,6 +20,8 @@ type runningFirmware struct {
 	image   []byte // nil: unknown
 	next    nextImage
 
+	refusal    error     // why the last block was refused; nil: it was not
+	lostPower  bool      // what Behaviour.LosesPowerAt wants has happened
 	rebootTime time.Time // by the device's clock, if a reboot is planned so; else zero
 	held       bool      // a cancelled reboot: the device does not reboot by itself
 	whenValid  bool      // RebootTime 0 came before the image
@@ -26,11 +29,14 @@ type runningFirmware struct {
 
 // nextImage is the image that waits for installation.
 type nextImage struct {
-	status  firmware.ImageStatus
-	version uint32
-	image   []byte
-	sound   bool // what the boot loader will find
+	status   firmware.ImageStatus
+	version  uint32
+	prepared Prepared
+	sound    bool // what the boot loader will find
 }
+
+// errDamaged is why a block is refused that does not fit its MIC, or the hash that it carries.
+var errDamaged = errors.New("device: the block is damaged")
 
 // takeImage looks at a complete block. It is firmware if the session's Descriptor is not
 // zero: the Descriptor is the version then, little endian, as DevVersionAns carries it. sound
@@ -39,24 +45,31 @@ func (d *Device) takeImage(at time.Time, block []byte, req fragmentation.FragSes
 	if req.Descriptor == [4]byte{} {
 		return // a file for the application
 	}
-	next := nextImage{
-		version: binary.LittleEndian.Uint32(req.Descriptor[:]),
-		image:   block,
-		sound:   sound && hashFits(block),
+	err := errDamaged
+	var prepared Prepared
+	if sound && hashFits(block) {
+		prepared, err = d.prepare(at, block)
 	}
-	if next.sound && d.cfg.Install != nil {
-		image, err := d.cfg.Install(block, d.firmware.image)
-		next.image, next.sound = image, err == nil
+	if errors.Is(err, ErrPowerLost) {
+		return // and so is the block
+	}
+	at = latest(at, d.bootedAt) // power may have been away
+	if d.cfg.Behaviour.WrongHardware {
+		err = ErrForeign
+	}
+	next := nextImage{version: binary.LittleEndian.Uint32(req.Descriptor[:]), prepared: prepared, sound: prepared.Boot != nil}
+	if prepared.Version != 0 {
+		next.version = prepared.Version
 	}
 	switch {
-	case d.cfg.Behaviour.WrongHardware:
+	case errors.Is(err, ErrForeign):
 		next.status = firmware.ImageForeign
-	case next.sound || d.cfg.Stack.Unchecked:
+	case err == nil || d.cfg.Stack.Unchecked:
 		next.status = firmware.ImageValid
 	default:
 		next.status = firmware.ImageCorrupt
 	}
-	d.firmware.next = next
+	d.firmware.next, d.firmware.refusal = next, err
 	if next.status != firmware.ImageValid {
 		return
 	}
@@ -70,17 +83,48 @@ func (d *Device) takeImage(at time.Time, block []byte, req fragmentation.FragSes
 	}
 }
 
-// install makes the waiting image the running one, unless the boot loader refuses it.
-func (d *Device) install() {
+// prepare has the installer look at a block. If power is lost meanwhile the device restarts, and
+// does it again if the block has survived; else it returns ErrPowerLost.
+func (d *Device) prepare(at time.Time, block []byte) (Prepared, error) {
+	if d.cfg.Install == nil {
+		return Prepared{Boot: func() ([]byte, int, error) { return block, 0, nil }}, nil
+	}
+	u := Update{Block: block, Running: d.firmware.image, Version: d.firmware.version}
+	if n := d.cfg.Behaviour.LosesPowerAt; n > 0 && !d.firmware.lostPower {
+		u.PowerLosses = []int{n}
+	}
+	prepared, err := d.cfg.Install.Prepare(u)
+	if !errors.Is(err, ErrPowerLost) {
+		return prepared, err
+	}
+	d.firmware.lostPower = true
+	d.restart(at, bootTime)
+	if !d.cfg.Stack.KeepsState {
+		return Prepared{}, err
+	}
+	u.PowerLosses = nil
+	return d.cfg.Install.Prepare(u)
+}
+
+// install makes the waiting image the running one, unless the boot loader refuses it. It returns
+// how often power was lost on the way.
+func (d *Device) install() int {
 	next := d.firmware.next
 	d.firmware.next = nextImage{}
 	if !next.sound || d.cfg.Behaviour.FailsInstall {
-		return
+		return 0
 	}
-	d.firmware.version, d.firmware.image = next.version, next.image
+	image, losses, err := next.prepared.Boot()
+	d.firmware.lostPower = d.firmware.lostPower || losses > 0
+	if err != nil {
+		d.firmware.refusal = err
+		return losses
+	}
+	d.firmware.version, d.firmware.image = next.version, image
 	if v := d.cfg.Behaviour.WrongVersion; v != 0 {
 		d.firmware.version = v
 	}
+	return losses
 }
 
 // Image returns the last complete block without its padding, or what there is of the

@@ -22,6 +22,7 @@ type Status struct {
 	MICError        bool // and the MIC of the block is wrong
 
 	ImageStatus firmware.ImageStatus
+	Refusal     error     // why the last block that was firmware was refused, nil if it was not: no command tells
 	RebootAt    time.Time // of a planned reboot, else zero
 
 	Counters
@@ -74,7 +75,7 @@ func (d *Device) Status() Status {
 		s.Complete = f.complete
 		s.MICError = f.micError
 	}
-	s.ImageStatus = d.firmware.next.status
+	s.ImageStatus, s.Refusal = d.firmware.next.status, d.firmware.refusal
 	s.RebootAt = earliest(d.agenda.when(errand{what: reboot}), d.agenda.when(errand{what: automaticReboot}))
 	return s
 }
