@@ -66,7 +66,8 @@ func New(spec Spec, material Material) (*Campaign, error) {
 	}
 	c.devices = make([]Device, len(spec.Devices))
 	for i := range c.devices {
-		c.devices[i].Stage, c.devices[i].Wave = c.stages[0], spec.Devices[i].Wave
+		c.devices[i].Probe.Done = c.stages[0] == StageProbe && !spec.Policy.Probe && !spec.Devices[i].Ask
+		c.devices[i].Stage, c.devices[i].Wave = firstStage(c.stages, c.devices[i].Probe.Done), spec.Devices[i].Wave
 		if spec.Devices[i].Wave > 0 {
 			c.devices[i].Outcome = Later
 		}

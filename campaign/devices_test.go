@@ -148,10 +148,8 @@ func (p *player) number(i int, value string) (uint64, error) {
 		return uint64(lorawan.GPSSeconds(p.now) + offset), nil
 	case "cancelled":
 		return uint64(firmware.RebootCancel), nil
-	case "target":
-		return targetFirmware, nil
-	case "old":
-		return oldFirmware, nil
+	case "target", "old", "older", "other":
+		return uint64(firmwares[word]), nil
 	case "swapped":
 		return 0x04030201, nil
 	}

@@ -50,6 +50,10 @@ func (c *Campaign) begin(i int) {
 		return
 	case StageProbe:
 		c.beginProbe(i)
+	case StageFragSetup:
+		if !c.toRightLane(i) {
+			return
+		}
 	}
 	if d.Heard.IsZero() {
 		c.becomeListening(i)

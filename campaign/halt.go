@@ -54,6 +54,7 @@ var remedies = map[Reason]remedy{
 	ReasonFragIndex:        {fleet.AbortRefused, helpNone},
 	ReasonFragDescriptor:   {fleet.AbortRefused, helpNone},
 	ReasonFragReplay:       {fleet.AbortRefused, helpNone},
+	ReasonFragBase:         {fleet.AbortRefused, helpNone},
 	ReasonRebootRefused:    {fleet.AbortRefused, helpNone},
 	ReasonFragIncomplete:   {fleet.AbortIncomplete, helpLater},
 	ReasonFragDecoder:      {fleet.AbortIncomplete, helpLater},

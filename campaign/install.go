@@ -171,6 +171,7 @@ func (c *Campaign) onVersionAns(i int, ans firmware.DevVersionAns) verdict {
 		return verdict{kind: verified, text: fmt.Sprintf("runs firmware %s", c.spec.Firmware)}
 	}
 	if !asked {
+		c.toRightLane(i)
 		return verdict{}
 	}
 	if c.manual(i) {

@@ -2,8 +2,6 @@ package campaign
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -48,9 +46,13 @@ const (
 
 // Request is what Plan plans from: the campaign and the part of the fleet that it names.
 type Request struct {
-	Campaign   fleet.Campaign
-	File       *fleet.File // nil for MCGROUP
-	Payload    []byte      // the bytes of File
+	Campaign fleet.Campaign
+	File     *fleet.File // nil for MCGROUP
+	Payload  []byte      // the bytes of File
+	// Deltas lead to File, a full image, from other versions: each has its version and device profile, and a format
+	// that the profile names. Of several from one version, the smallest is taken.
+	Deltas     []Delta
+	At         time.Time // when the campaign starts: what a device has told is as old as that
 	Devices    []fleet.Device
 	Profiles   map[string]fleet.DeviceProfile // by ID
 	Groups     []fleet.MulticastGroup
@@ -58,6 +60,12 @@ type Request struct {
 	NextChance bool                     // the network can: see Spec.NextChance
 	// SessionCnt returns the next TS004 v2 counter of a device and FragIndex; nil: all new.
 	SessionCnt func(dev lorawan.EUI64, fragIndex uint8) uint16
+}
+
+// Delta is a delta file with its bytes.
+type Delta struct {
+	File    fleet.File
+	Payload []byte
 }
 
 // Excluded is a device that the campaign names and that does not take part.
@@ -79,6 +87,8 @@ const (
 	ReasonBusy          Reason = "excluded.busy"
 	ReasonDecoder       Reason = "excluded.decoder_too_small"
 	ReasonNoLane        Reason = "excluded.no_lane"
+	ReasonNoDelta       Reason = "excluded.no_delta"
+	ReasonWrongBase     Reason = "excluded.wrong_base"
 )
 
 // Planned is a campaign that can start.
@@ -92,15 +102,15 @@ type Planned struct {
 //
 //	devices ── excluded, with a reason each
 //	   │
-//	   └─ group (class and band fit) ── lane (same TS004 version, port, decoder and descriptor)
-//	                                      └─ FragSize, NbFrag off the weak counts
+//	   └─ group (class and band fit) ── family (same TS004 version, port, decoder and descriptor)
+//	                                      └─ lane (same block: a delta from what they run, or the full image)
+//	                                            └─ FragSize, NbFrag off the weak counts
 //
 // It returns an error that wraps ErrBlocked if nothing could be sent at all.
 func Plan(r Request) (Planned, error) {
 	c := &r.Campaign
 	p := &planner{
-		Request: r, groups: map[lorawan.EUI64]int{},
-		lanes: map[laneKey]int{}, uncut: map[laneKey]error{}, traits: map[Traits]int{},
+		Request: r, groups: map[lorawan.EUI64]int{}, families: map[familyKey]*family{}, kinds: map[familyKey]int{}, traits: map[Traits]int{},
 	}
 	p.out.Material = Material{
 		RootKeys: map[lorawan.EUI64]RootKey{}, McKeys: map[lorawan.EUI64]lorawan.AES128Key{}, Payloads: map[string][]byte{},
@@ -122,6 +132,7 @@ func Plan(r Request) (Planned, error) {
 	if err := p.checkFile(); err != nil {
 		return Planned{}, err
 	}
+	p.findBlocks()
 	if len(r.Groups) == 0 {
 		return Planned{}, blocked(ReasonNoGroups, "its regions hold no multicast group: add one")
 	}
@@ -130,14 +141,14 @@ func Plan(r Request) (Planned, error) {
 	slices.SortFunc(p.Devices, func(a, b fleet.Device) int { return a.DevEUI.Compare(b.DevEUI) })
 	for i := range p.Devices {
 		if reason, detail := p.place(&p.Devices[i]); reason != ReasonNone {
-			p.out.Excluded = append(p.out.Excluded, Excluded{p.Devices[i].DevEUI, reason, detail})
+			p.exclude(p.Devices[i].DevEUI, reason, detail)
 		}
 	}
+	p.chooseLanes()
+	p.join()
+	slices.SortFunc(p.out.Excluded, func(a, b Excluded) int { return a.DevEUI.Compare(b.DevEUI) })
 	if len(p.out.Spec.Devices) == 0 {
 		return Planned{Excluded: p.out.Excluded}, blocked(ReasonNoDevices, "none of its %d devices can take part%s", len(p.Devices), p.commonReason())
-	}
-	if p.out.Spec.Policy.Probe {
-		p.addOtherLanes()
 	}
 	p.orderLanes()
 	p.finishLanes()
@@ -152,20 +163,17 @@ type planner struct {
 	Request
 	out      Planned
 	groups   map[lorawan.EUI64]int // into Spec.Groups
-	perGroup []int                 // lanes of each
-	lanes    map[laneKey]int       // into Spec.Lanes
-	uncut    map[laneKey]error     // lanes that cannot be
 	traits   map[Traits]int        // into Spec.Traits
+	blocks   []block               // full image first, then deltas in the order of their bases
+	families map[familyKey]*family
+	kinds    map[familyKey]int // without the version: Lane.Kind
+	direct   bool              // the campaign names a delta itself
+	inGroup  [][]*family       // of each of Spec.Groups
+	wishes   []wish            // of the devices that can take part
 }
 
-// laneKey is what devices must share to receive the same fragments.
-type laneKey struct {
-	group   lorawan.EUI64
-	version lorawan.Version
-	fPort   uint8
-	decoder fleet.Decoder
-
-	descriptor [4]byte
+func (p *planner) exclude(dev lorawan.EUI64, reason Reason, detail string) {
+	p.out.Excluded = append(p.out.Excluded, Excluded{dev, reason, detail})
 }
 
 func (p *planner) checkFile() error {
@@ -230,13 +238,7 @@ func (p *planner) place(d *fleet.Device) (Reason, string) {
 	if group < 0 {
 		return ReasonNoGroup, fmt.Sprintf("no multicast group of the campaign's regions has class %s and the band of the device", d.Classes)
 	}
-	lane, reason, detail := p.laneFor(&p.Groups[group], profile)
-	if reason != ReasonNone {
-		return reason, detail
-	}
-	p.out.Material.RootKeys[d.DevEUI] = RootKey{d.RootKey, d.LoRaWANVersion}
-	p.out.Spec.Devices = append(p.out.Spec.Devices, Member{DevEUI: d.DevEUI, Lane: lane, Traits: p.traitsFor(profile)})
-	return ReasonNone, ""
+	return p.wish(d, &p.Groups[group], profile)
 }
 
 func missingPackage(v fleet.Packages, t fleet.CampaignType) string {
@@ -270,65 +272,6 @@ func (p *planner) traitsFor(profile fleet.DeviceProfile) int {
 	return i
 }
 
-// laneFor finds or makes the lane of a group for devices of a profile.
-func (p *planner) laneFor(g *fleet.MulticastGroup, profile fleet.DeviceProfile) (int, Reason, string) {
-	key := laneKey{group: g.DevEUI}
-	if p.Campaign.Type != fleet.MCGroupCampaign {
-		key = laneKey{g.DevEUI, profile.Packages.Fragmentation, profile.Ports.Of(lorawan.Fragmentation), profile.Decoder, profile.WireDescriptor(*p.File)}
-	}
-	if i, ok := p.lanes[key]; ok {
-		return i, ReasonNone, ""
-	}
-	if err, ok := p.uncut[key]; ok {
-		return 0, ReasonDecoder, err.Error()
-	}
-	lane := Lane{Version: key.version, FPort: key.fPort, Descriptor: key.descriptor}
-	if p.Campaign.Type != fleet.MCGroupCampaign {
-		if err := p.cut(&lane, g, profile.Decoder); err != nil {
-			p.uncut[key] = err
-			return 0, ReasonDecoder, err.Error()
-		}
-	}
-	lane.Group = p.groupFor(g)
-	if p.perGroup[lane.Group] == maxLanes {
-		return 0, ReasonNoLane, fmt.Sprintf("group %s has %d kinds of decoder already: FragIndex tells no more apart", g.DevEUI, maxLanes)
-	}
-	p.perGroup[lane.Group]++
-	p.lanes[key] = len(p.out.Spec.Lanes)
-	p.out.Spec.Lanes = append(p.out.Spec.Lanes, lane)
-	return p.lanes[key], ReasonNone, ""
-}
-
-// addOtherLanes gives each lane, as far as there is room, a neighbour without devices for the other version of TS004:
-// a probe may find that it is theirs.
-func (p *planner) addOtherLanes() {
-	keys := make([]laneKey, len(p.lanes))
-	for key, i := range p.lanes {
-		keys[i] = key
-	}
-	for i, key := range keys {
-		switch key.version {
-		case lorawan.V1:
-			key.version = lorawan.V2
-		case lorawan.V2:
-			key.version = lorawan.V1
-		default:
-			continue // nothing is sent
-		}
-		g := slices.IndexFunc(p.Groups, func(g fleet.MulticastGroup) bool { return g.DevEUI == key.group })
-		lane := Lane{Group: p.out.Spec.Lanes[i].Group, Version: key.version, FPort: key.fPort, Descriptor: key.descriptor}
-		if _, there := p.lanes[key]; there || p.perGroup[lane.Group] == maxLanes || p.cut(&lane, &p.Groups[g], key.decoder) != nil {
-			continue
-		}
-		p.perGroup[lane.Group]++
-		p.lanes[key] = len(p.out.Spec.Lanes)
-		p.out.Spec.Lanes = append(p.out.Spec.Lanes, lane)
-	}
-}
-
-// maxLanes is how many sessions FragIndex tells apart.
-const maxLanes = 4
-
 func (p *planner) groupFor(g *fleet.MulticastGroup) int {
 	if i, ok := p.groups[g.DevEUI]; ok {
 		return i
@@ -340,12 +283,12 @@ func (p *planner) groupFor(g *fleet.MulticastGroup) int {
 		DevEUI: g.DevEUI, McAddr: g.McAddr, Class: g.SessionClass, Band: g.Band, Frequency: g.Frequency,
 		DataRate: g.DataRate, Periodicity: uint8(g.PingSlotPeriodicity), FirstFCnt: g.FCntDown,
 	})
-	p.perGroup = append(p.perGroup, 0)
+	p.inGroup = append(p.inGroup, nil)
 	return i
 }
 
-// cut decides fragment size and count of a lane.
-func (p *planner) cut(lane *Lane, g *fleet.MulticastGroup, d fleet.Decoder) error {
+// cut decides fragment size and count of a lane for a block.
+func (p *planner) cut(lane *Lane, b *block, g *fleet.MulticastGroup, d fleet.Decoder) error {
 	limit, ok := g.Band.MaxFragSize(g.DataRate, region.Options{DwellTime400ms: g.DwellTime})
 	if !ok {
 		return fmt.Errorf("DR%d of %s cannot carry fragments: choose another data rate for group %s", g.DataRate, g.Band, g.DevEUI)
@@ -365,7 +308,7 @@ func (p *planner) cut(lane *Lane, g *fleet.MulticastGroup, d fleet.Decoder) erro
 	if d.FragSizeMultiple > 1 {
 		opts = append(opts, fec.MultipleOf(int(d.FragSizeMultiple)))
 	}
-	choice, err := fec.ChooseFragSize(lane.Version, len(p.Payload), limit, opts...)
+	choice, err := fec.ChooseFragSize(lane.Version, len(b.payload), limit, opts...)
 	if err != nil {
 		return err
 	}
@@ -382,70 +325,8 @@ func (p *planner) cut(lane *Lane, g *fleet.MulticastGroup, d fleet.Decoder) erro
 		// Small blocks lose whole multiples of what a percentage would allow.
 		lane.MaxCoded = uint16(min(choice.NbFrag*int(p.out.Spec.Policy.MaxCodedPercent)/100+20, room))
 	}
-	sum := sha256.Sum256(p.Payload)
-	lane.Payload, lane.Size = hex.EncodeToString(sum[:]), len(p.Payload)
-	p.out.Material.Payloads[lane.Payload] = p.Payload
+	lane.Payload, lane.Size = b.sum, len(b.payload)
 	return nil
-}
-
-// orderLanes puts the lanes of each group together, the older package version first: it
-// gets the lower FragIndex, which more stacks know.
-func (p *planner) orderLanes() {
-	old := p.out.Spec.Lanes
-	order := make([]int, len(old))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(old[a].Group, old[b].Group), cmp.Compare(old[a].Version, old[b].Version))
-	})
-	at := make([]int, len(old))
-	p.out.Spec.Lanes = make([]Lane, len(old))
-	index := make([]uint8, len(p.out.Spec.Groups))
-	for to, from := range order {
-		at[from] = to
-		lane := old[from]
-		lane.FragIndex = index[lane.Group]
-		index[lane.Group]++
-		p.out.Spec.Lanes[to] = lane
-	}
-	for i := range p.out.Spec.Devices {
-		p.out.Spec.Devices[i].Lane = at[p.out.Spec.Devices[i].Lane]
-	}
-}
-
-// finishLanes fills in what depends on all devices being placed.
-func (p *planner) finishLanes() {
-	s := &p.out.Spec
-	members := make([]int, len(s.Lanes))
-	for i := range s.Devices {
-		m := &s.Devices[i]
-		members[m.Lane]++
-		if p.SessionCnt != nil {
-			m.SessionCnt = p.SessionCnt(m.DevEUI, s.Lanes[m.Lane].FragIndex)
-			if other := s.otherLane(m.Lane); other >= 0 && s.Policy.Probe {
-				m.OtherCnt = p.SessionCnt(m.DevEUI, s.Lanes[other].FragIndex)
-			}
-		}
-	}
-	if s.Policy.Probe { // who will be in which lane is not known yet
-		for i := range s.Lanes {
-			if other := s.otherLane(i); other >= 0 {
-				members[i] = max(members[i], members[other])
-			}
-		}
-	}
-	if s.Policy.FirstFragmentDelay == 0 {
-		for _, t := range s.Traits {
-			s.Policy.FirstFragmentDelay = max(s.Policy.FirstFragmentDelay, t.TimeTolerance)
-		}
-	}
-	for i := range s.Lanes {
-		l := &s.Lanes[i]
-		l.BlockAckDelay = blockAckDelay(members[i])
-		g := &s.Groups[l.Group]
-		g.FrameInterval = max(g.FrameInterval, frameInterval(g, int(l.FragSize)))
-	}
 }
 
 // blockAckDelay spreads the answers of n devices over n/16+1 seconds, at most 128, as the

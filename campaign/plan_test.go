@@ -291,7 +291,7 @@ func TestPlanKeepsVersionsApart(t *testing.T) {
 		if i == 0 {
 			wantLane = 1
 		}
-		if m.Lane != wantLane || m.SessionCnt != 40 {
+		if m.Lane != wantLane || m.SessionCnts[lanes[wantLane].FragIndex] != 40 {
 			t.Errorf("device %d: %+v", i, m)
 		}
 	}
@@ -493,7 +493,7 @@ func TestPlanOfAProbeHasLanesForTheOtherVersion(t *testing.T) {
 	if len(plain.Spec.Lanes) != 1 || len(l) != 2 || l[0].Version != lorawan.V1 || l[1].Version != lorawan.V2 || l[1].FragIndex != 1 || l[1].Size != l[0].Size || l[1].Payload != l[0].Payload || l[1].BlockAckDelay != l[0].BlockAckDelay {
 		t.Fatalf("%+v", l)
 	}
-	if m := p.Spec.Devices[3]; m.Lane != 0 || m.SessionCnt != 10 || m.OtherCnt != 11 {
+	if m := p.Spec.Devices[3]; m.Lane != 0 || m.SessionCnts != [4]uint16{10, 11} {
 		t.Errorf("%+v", m)
 	}
 	// A session needs no longer window than without: nobody is in that lane.

@@ -11,7 +11,7 @@ import (
 	"github.com/starling-fuota/starling/lorawan/multicast"
 )
 
-// The probe is stage 0, if the policy wants it: each device is asked what its profile only
+// The probe is stage 0: each device is asked what its profile only
 // claims, one question after the other, before anything is set up on it.
 //
 //	server                          device
@@ -34,7 +34,11 @@ import (
 //	  | <---------------------------- |
 //
 // A question without an answer is left out, and a device that is silent is not asked further: it goes on as
-// its profile says. The probe never costs a device its update.
+// its profile says. The probe never costs a device its update, but for a campaign that has nothing but deltas: there a
+// device must tell what it runs.
+//
+// If the policy does not want it, stage 0 is for those devices only whose lane depends on what they run and of which
+// nobody knows that for sure (Member.Ask), and has the first question only.
 
 // Codes of what a probe finds. None of them is a failure.
 const (
@@ -44,6 +48,7 @@ const (
 	ReasonProbePresent  Reason = "probe.group_present"
 	ReasonProbeForeign  Reason = "probe.group_foreign"
 	ReasonProbeSilent   Reason = "probe.no_answer"
+	ReasonProbeFull     Reason = "probe.full_image"
 )
 
 // Probe is what the probe of a device has found.
@@ -124,7 +129,7 @@ func (c *Campaign) probed(i int, in Heard) bool {
 			c.foundClock(i, in, ans)
 		case firmware.DevVersionAns:
 			to = questions[0]
-			if q == to && c.outstanding(i) && c.upToDate(i, ans) {
+			if q == to && c.outstanding(i) && (c.upToDate(i, ans) || c.baseless(i, ans)) {
 				return true
 			}
 		}
@@ -144,6 +149,9 @@ func (c *Campaign) nextQuestion(i int) {
 		c.out.FlushDevices = append(c.out.FlushDevices, c.spec.Devices[i].DevEUI)
 	}
 	next := c.devices[i].Probe.Question + 1
+	if !c.spec.Policy.Probe {
+		next = len(questions) // what it runs is all that is asked
+	}
 	for next < len(questions) && c.traits(i).Packages.Of(questions[next].pkg) == 0 {
 		next++
 	}
@@ -173,6 +181,9 @@ func (c *Campaign) probeSilent(i int, reason Reason, text string) bool {
 		return false
 	}
 	d := &c.devices[i]
+	if d.Probe.Question == 0 && c.mustTell(i) {
+		return false
+	}
 	c.change(i, func(d *Device) { d.Probe.Silent++ })
 	c.tellDevice(i, string(ReasonProbeSilent), "%s, asked for %s: goes on as its profile says", text, questions[d.Probe.Question].req)
 	if c.heardAt(i).IsZero() {
@@ -186,6 +197,9 @@ func (c *Campaign) probeSilent(i int, reason Reason, text string) bool {
 // endProbe lets device i go on to the set-up.
 func (c *Campaign) endProbe(i int) {
 	c.change(i, func(d *Device) { d.Probe.Done = true })
+	if c.spec.Devices[i].Ask && c.devices[i].Firmware == 0 {
+		c.tellDevice(i, string(ReasonProbeFull), "nobody knows what it runs: it gets the full image")
+	}
 	c.becomePassed(i)
 }
 
@@ -195,17 +209,26 @@ func (c *Campaign) upToDate(i int, ans firmware.DevVersionAns) bool {
 	if c.spec.Firmware.IsZero() || !firmware.VersionMatches(ans, c.spec.Firmware.Uint32(), false, c.traits(i).dialect()) {
 		return false
 	}
+	c.leaveOut(i, ReasonUpToDate, fmt.Sprintf("runs %s already", c.spec.Firmware))
+	return true
+}
+
+// leaveOut takes device i out of the campaign for what it has answered, before anything is set up on it.
+func (c *Campaign) leaveOut(i int, reason Reason, text string) {
 	if c.devices[i].Phase == PhaseQueued {
 		c.out.FlushDevices = append(c.out.FlushDevices, c.spec.Devices[i].DevEUI)
 	}
-	text := fmt.Sprintf("runs %s already", c.spec.Firmware)
-	c.tellDevice(i, string(ReasonUpToDate), "does not take part: %s", text)
+	c.tellDevice(i, string(reason), "does not take part: %s", text)
 	c.noteProof(i)
 	c.change(i, func(d *Device) {
 		d.Answered = min(d.Answered+1, d.Asked)
-		d.Outcome, d.Phase, d.Reason, d.Detail, d.Deadline, d.Frame = ExcludedByOperator, PhaseWaiting, ReasonUpToDate, text, time.Time{}, ""
+		d.Outcome, d.Phase, d.Reason, d.Detail, d.Deadline, d.Frame = ExcludedByOperator, PhaseWaiting, reason, text, time.Time{}, ""
 	})
-	return true
+}
+
+// leftOut tells if a device takes no part because of what it has answered to the probe.
+func (d *Device) leftOut() bool {
+	return d.Outcome == ExcludedByOperator && (d.Reason == ReasonUpToDate || d.Reason == ReasonNoDelta || d.Reason == ReasonWrongBase)
 }
 
 // foundVersion notes the version of a package of device i. One that is other than its profile has is used
@@ -220,27 +243,12 @@ func (c *Campaign) foundVersion(i int, ans lorawan.PackageVersionAns) {
 		c.tellDevice(i, string(ReasonProbeUnusable), "has %s %s, which is not known: goes on with %s", pkg, v, was)
 		return
 	}
-	if pkg == lorawan.Fragmentation && !c.changeLane(i, v) {
+	if pkg == lorawan.Fragmentation && !c.toVersion(i, v) {
 		c.tellDevice(i, string(ReasonProbeUnusable), "has %s %s, and its group has no lane for that: goes on with %s", pkg, v, was)
 		return
 	}
 	c.change(i, func(d *Device) { d.Probe.Packages.Set(pkg, v) })
 	c.tellDevice(i, string(ReasonProbeVersion), "has %s %s, and not %s", pkg, v, was)
-}
-
-// changeLane moves device i to the lane of its group for a version of TS004, if there is one.
-func (c *Campaign) changeLane(i int, v lorawan.Version) bool {
-	from := c.laneOf(i)
-	to := c.spec.otherLane(from)
-	if to < 0 || c.spec.Lanes[to].Version != v {
-		return false
-	}
-	c.change(i, func(d *Device) { d.Lane = to + 1 })
-	at, _ := slices.BinarySearch(c.members[from], i)
-	c.members[from] = slices.Delete(c.members[from], at, at+1)
-	at, _ = slices.BinarySearch(c.members[to], i)
-	c.members[to] = slices.Insert(c.members[to], at, i)
-	return true
 }
 
 // foundGroups notes the multicast groups that device i has.
@@ -271,14 +279,6 @@ func (c *Campaign) foundClock(i int, in Heard, req clocksync.AppTimeReq) {
 	if off.Abs() > c.traits(i).TimeTolerance+3*time.Second {
 		c.tellDevice(i, string(ReasonProbeClock), "its clock is %s late: it is corrected", off)
 	}
-}
-
-// otherLane returns the lane for devices like those of lane l, but of the other version of TS004; -1: there is none.
-func (s *Spec) otherLane(l int) int {
-	own := &s.Lanes[l]
-	return slices.IndexFunc(s.Lanes, func(o Lane) bool {
-		return o.Group == own.Group && o.Version != own.Version && o.FPort == own.FPort && o.Payload == own.Payload && o.Descriptor == own.Descriptor
-	})
 }
 
 // variant is the traits of a kind of device with other package versions.

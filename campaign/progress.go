@@ -63,7 +63,7 @@ const (
 // seen returns where a device is, and as what.
 func (d *Device) seen() (Stage, int) {
 	switch {
-	case d.Reason == ReasonExcluded, d.Reason == ReasonUpToDate:
+	case d.Reason == ReasonExcluded, d.leftOut():
 		return StageNone, seenExcluded
 	case d.Outcome == Later:
 		return StageNone, seenLater
@@ -90,15 +90,13 @@ func (c *Campaign) Progress() Progress {
 		FragmentsSent: h.FragmentsSent, CodedSent: h.CodedSent, FragmentsPlan: h.FragmentsPlan, UnicastSent: h.UnicastSent, Airtime: h.Airtime.Seconds(),
 	}
 	for g := range c.groups {
-		for _, l := range c.groups[g].Lanes {
-			p.FragmentsPlan += l.Last
-		}
+		p.FragmentsPlan += c.planned(g)
 	}
 	further := 0 // devices that are beyond the stage
 	for _, n := range c.stand {
 		further += n[seenThrough]
 	}
-	for k, s := range slices.Backward(stagesOf(&c.spec)) {
+	for k, s := range slices.Backward(c.stages) {
 		n := c.stand[s]
 		failed, working := n[seenFailed]+n[seenUndoing], n[seenWorking]+n[seenCleaning]
 		if h.Status == fleet.Failed {

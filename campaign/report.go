@@ -41,6 +41,12 @@ type Report struct {
 	// ascending order, 16 lower-case digits and a line feed each.
 	VerifiedDigest string `json:"verified_sha256"`
 
+	// DeltaDevices and FullDevices are the verified devices of a FOTA campaign by what they were sent, and BytesSaved is by how
+	// much the deltas are smaller than as many full images; 0 if nobody knows how large that is.
+	DeltaDevices int   `json:"delta_devices"`
+	FullDevices  int   `json:"full_devices"`
+	BytesSaved   int64 `json:"bytes_saved"`
+
 	UnicastDownlinks int     `json:"unicast_downlinks"`
 	Retries          int     `json:"retries"`           // of them, those that repeat a question
 	UnicastAirtime   float64 `json:"unicast_airtime_s"` // as far as the network reports it
@@ -82,12 +88,16 @@ type GroupReport struct {
 
 // LaneReport is what the devices of a group that share fragments have got.
 type LaneReport struct {
-	FragIndex uint8 `json:"frag_index"`
-	NbFrag    int   `json:"nb_frag"` // of the block, uncoded
-	FragSize  int   `json:"frag_size"`
-	Sent      int   `json:"sent"` // the highest number; of a carousel, over all rounds
-	Coded     int   `json:"coded"`
-	Rounds    int   `json:"rounds"`
+	FragIndex uint8          `json:"frag_index"`
+	Base      fleet.Firmware `json:"base,omitzero"` // what devices ran, for a delta; zero: the full image
+	Size      int            `json:"size"`          // bytes of the block
+	Devices   int            `json:"devices"`       // that were in it at the end
+	Verified  int            `json:"verified"`
+	NbFrag    int            `json:"nb_frag"` // of the block, uncoded
+	FragSize  int            `json:"frag_size"`
+	Sent      int            `json:"sent"` // the highest number; of a carousel, over all rounds
+	Coded     int            `json:"coded"`
+	Rounds    int            `json:"rounds"`
 	// WorstMissing is the largest number of fragments that a verified device has told to miss
 	// after the first round, and Needed the fragments that it would have taken to make up for
 	// them at the loss that this device has had. That is hindsight: nobody knows it before.
@@ -121,6 +131,7 @@ func NewReport(spec *Spec, head Header, devices []Device, groups []Group) Report
 	r.countDevices(spec, devices)
 	r.Stages = stageReports(head, devices)
 	r.Groups = groupReports(spec, devices, groups)
+	r.countDeltas(spec)
 	r.Work = workReports(spec, devices)
 	for _, g := range r.Groups {
 		r.MulticastAirtime += g.Airtime
@@ -171,6 +182,22 @@ func (r *Report) countDevices(spec *Spec, devices []Device) {
 		r.Failures = append(r.Failures, *failures[reason])
 	}
 	slices.SortStableFunc(r.Failures, func(a, b Failure) int { return cmp.Compare(b.Count, a.Count) })
+}
+
+// countDeltas sums up what the lanes have brought.
+func (r *Report) countDeltas(spec *Spec) {
+	for _, g := range r.Groups {
+		for _, l := range g.Lanes {
+			switch {
+			case spec.Type != fleet.FOTACampaign:
+			case l.Base.IsZero():
+				r.FullDevices += l.Verified
+			default:
+				r.DeltaDevices += l.Verified
+				r.BytesSaved += int64(l.Verified) * int64(max(spec.ImageSize-l.Size, 0))
+			}
+		}
+	}
 }
 
 // stageReports returns how long devices took for each stage.
@@ -237,10 +264,12 @@ func groupReports(spec *Spec, devices []Device, groups []Group) []GroupReport {
 		lane, l := &spec.Lanes[k], &lanes[k]
 		g := &out[lane.Group]
 		g.Devices++
+		l.Devices++
 		if d.Outcome != Verified {
 			continue
 		}
 		g.Verified++
+		l.Verified++
 		if needed[k] == nil {
 			needed[k] = map[int]int{}
 		}
@@ -257,6 +286,7 @@ func groupReports(spec *Spec, devices []Device, groups []Group) []GroupReport {
 		work := groups[lane.Group].Lanes[next[lane.Group]].done(lane)
 		next[lane.Group]++
 		l := &lanes[k]
+		l.Base, l.Size = lane.Base, lane.Size
 		l.FragIndex, l.NbFrag, l.FragSize = lane.FragIndex, int(lane.NbFrag), int(lane.FragSize)
 		l.Sent, l.Coded, l.Rounds = work.Sent, work.Coded, work.Rounds
 		for _, n := range needed[k] {

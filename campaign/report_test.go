@@ -75,7 +75,7 @@ func TestReportSumsUpWhatIsStored(t *testing.T) {
 	if s := r.Stages[1]; s.Passed != 2 || s.P50 != 20 || s.P90 != 30 || s.P99 != 30 || s.Max != 30 {
 		t.Errorf("second stage %+v", s)
 	}
-	lane := campaign.LaneReport{NbFrag: 20, FragSize: 10, Sent: 29, Coded: 9, Rounds: 2, WorstMissing: 4, Needed: 25}
+	lane := campaign.LaneReport{Size: 197, Devices: 5, Verified: 2, NbFrag: 20, FragSize: 10, Sent: 29, Coded: 9, Rounds: 2, WorstMissing: 4, Needed: 25}
 	if len(r.Groups) != 1 || r.Groups[0].Devices != 5 || r.Groups[0].Verified != 2 || r.Groups[0].Sessions != 1 || r.Groups[0].Frames != 29 ||
 		!reflect.DeepEqual(r.Groups[0].Lanes, []campaign.LaneReport{lane}) {
 		t.Errorf("groups %+v", r.Groups)
@@ -120,7 +120,7 @@ func TestReportOfPhasesCoversAllOfThem(t *testing.T) {
 		}
 	}
 	g, was := r.Groups[0], first.Groups[0]
-	lane := campaign.LaneReport{NbFrag: 20, FragSize: 10, Sent: 40, Rounds: 2, Needed: 40}
+	lane := campaign.LaneReport{Size: 197, Devices: 3, Verified: 3, NbFrag: 20, FragSize: 10, Sent: 40, Rounds: 2, Needed: 40}
 	if was.Sessions != 1 || g.Sessions != 2 || g.Frames <= 40 || g.Airtime < 1.9*was.Airtime || !reflect.DeepEqual(g.Lanes, []campaign.LaneReport{lane}) {
 		t.Errorf("group %+v, after the canary %+v", g, was)
 	}
@@ -282,5 +282,23 @@ func TestARefusedOrderSaysWhom(t *testing.T) {
 		if in.String() != want {
 			t.Errorf("%q, want %q", in, want)
 		}
+	}
+}
+
+func TestReportTellsWhatDeltasHaveSaved(t *testing.T) {
+	p := story(t, "devices=5 deltas=old,older on=1:old,2:old,3:older threshold=1", "reach McSession without dev3", "advance 40m", "reach end without dev3")
+	r, _ := p.outcome()
+	// Blocks of 47, 97 and 197 bytes.
+	if r.Verified != 4 || r.DeltaDevices != 2 || r.FullDevices != 2 || r.BytesSaved != 2*150 {
+		t.Errorf("%+v", r)
+	}
+	lanes := r.Groups[0].Lanes
+	if lanes[0].Base != fleet.DottedFirmware(oldFirmware) || lanes[0].Devices != 2 || lanes[0].Verified != 2 || lanes[0].Size != 47 || lanes[1].Devices != 1 || lanes[1].Verified != 0 || !lanes[2].Base.IsZero() {
+		t.Errorf("%+v", lanes)
+	}
+	// A file that is no firmware is neither.
+	p = story(t, "type=BINARY", "reach end")
+	if r, _ = p.outcome(); r.Verified != 2 || r.FullDevices != 0 {
+		t.Errorf("%+v", r)
 	}
 }

@@ -111,11 +111,7 @@ func (c *Campaign) dataBlockMIC(i int, sessionCnt uint16) [4]byte {
 
 // firstCnt is the least SessionCnt of device i for the lane that it is in.
 func (c *Campaign) firstCnt(i int) uint16 {
-	m := &c.spec.Devices[i]
-	if c.laneOf(i) == m.Lane {
-		return m.SessionCnt
-	}
-	return m.OtherCnt
+	return c.spec.Devices[i].SessionCnts[c.lane(i).FragIndex]
 }
 
 // replayJumps is how far SessionCnt jumps after each refusal as a replay: the device has

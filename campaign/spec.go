@@ -28,6 +28,9 @@ type Spec struct {
 	NextChance bool `json:"next_chance,omitempty"`
 	// Policy has its defaults filled in.
 	Policy fleet.CampaignPolicy `json:"policy"`
+	// Delta is when deltas are sent (FOTA), and ImageSize the bytes of the full image; 0: nobody knows.
+	Delta     fleet.DeltaMode `json:"delta,omitempty"`
+	ImageSize int             `json:"image_size,omitempty"`
 	// Schedule and CatchUp have their defaults filled in.
 	Schedule fleet.Schedule    `json:"schedule,omitzero"`
 	CatchUp  fleet.CatchUp     `json:"catch_up,omitzero"`
@@ -54,14 +57,18 @@ type GroupSpec struct {
 	FrameInterval time.Duration `json:"frame_interval"`
 }
 
-// Lane is the devices of one group that receive the same fragments: same payload,
-// same TS004 version (the parity of versions 1 and 2 differs), same fragment size.
+// Lane is the devices of one group that receive the same fragments: same payload (the full image, or the delta from
+// what they run), same TS004 version (the parity of versions 1 and 2 differs), same fragment size.
 type Lane struct {
-	Group     int             `json:"group"`      // index into Spec.Groups
-	FragIndex uint8           `json:"frag_index"` // keeps the lanes of one group apart on the air
-	Version   lorawan.Version `json:"version"`    // TS004
-	Payload   string          `json:"payload"`    // SHA-256 of the block, hexadecimal
-	Size      int             `json:"size"`       // bytes of the block
+	Group int `json:"group"` // index into Spec.Groups
+	// Kind is the same for the lanes of a group whose devices differ in nothing but their version of TS004 and what they
+	// run: a device may turn out to belong to another of them.
+	Kind      int             `json:"kind,omitempty"`
+	Base      fleet.Firmware  `json:"base,omitzero"` // what devices must run for the block, a delta; zero: it is no delta
+	FragIndex uint8           `json:"frag_index"`    // keeps the lanes of one group apart on the air
+	Version   lorawan.Version `json:"version"`       // TS004
+	Payload   string          `json:"payload"`       // SHA-256 of the block, hexadecimal
+	Size      int             `json:"size"`          // bytes of the block
 	FragSize  uint8           `json:"frag_size"`
 	NbFrag    uint16          `json:"nb_frag"`
 	Padding   uint8           `json:"padding"`
@@ -82,13 +89,12 @@ type Lane struct {
 // Member is a device that takes part.
 type Member struct {
 	DevEUI lorawan.EUI64 `json:"dev_eui"`
-	Lane   int           `json:"lane"`   // index into Spec.Lanes
-	Traits int           `json:"traits"` // index into Spec.Traits
-	// SessionCnt is the next TS004 v2 counter of this device and FragIndex.
-	SessionCnt uint16 `json:"session_cnt,omitempty"`
-	// OtherCnt is the same for the lane of the other version of TS004, to which the probe may move it.
-	OtherCnt uint16 `json:"other_cnt,omitempty"`
-	Wave     int    `json:"wave,omitempty"` // index into Spec.Phases, or len(Phases) for the rest
+	Lane   int           `json:"lane"`          // index into Spec.Lanes
+	Traits int           `json:"traits"`        // index into Spec.Traits
+	Ask    bool          `json:"ask,omitempty"` // which version it runs, because its lane depends on it and nobody knows for sure
+	// SessionCnts are the next TS004 v2 counters of this device, by FragIndex.
+	SessionCnts [maxLanes]uint16 `json:"session_cnts,omitzero"`
+	Wave        int              `json:"wave,omitempty"` // index into Spec.Phases, or len(Phases) for the rest
 }
 
 // Material is what a Spec refers to but does not carry: keys, and the bytes of

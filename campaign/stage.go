@@ -2,6 +2,7 @@ package campaign
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/starling-fuota/starling/fleet"
@@ -75,7 +76,7 @@ func (s *Stage) UnmarshalText(b []byte) error {
 
 // stagesOf returns the stages that a campaign of this specification walks.
 func stagesOf(spec *Spec) []Stage {
-	if spec.Policy.Probe {
+	if spec.Policy.Probe || slices.ContainsFunc(spec.Devices, func(m Member) bool { return m.Ask }) {
 		return append([]Stage{StageProbe}, stagesOfType(spec)...)
 	}
 	return stagesOfType(spec)

@@ -113,7 +113,7 @@ func (c *Campaign) waveOver() {
 		over.Started = c.head.WaveStarted
 	}
 	for i := range c.devices {
-		if d := &c.devices[i]; d.Wave == c.head.Wave && d.Outcome != Later && d.Reason != ReasonUpToDate {
+		if d := &c.devices[i]; d.Wave == c.head.Wave && d.Outcome != Later && !d.leftOut() {
 			over.Devices++
 			if d.Outcome == Verified {
 				over.Verified++
@@ -137,7 +137,7 @@ func (c *Campaign) conclude(over WaveState) {
 		c.head.Waves = append(c.head.Waves, over)
 	}
 	if c.size() == 0 {
-		c.finish(fleet.Succeeded, ReasonUpToDate, "no device needed it: they run the version already")
+		c.nobodyLeft()
 		return
 	}
 	if ok := c.size() - c.tally[Failed]; ok == 0 || !c.holds(ok) {
@@ -152,9 +152,7 @@ func (c *Campaign) endWave(over WaveState) {
 	c.head.Waves = append(c.head.Waves, over)
 	c.silenceGroups()
 	for g := range c.groups {
-		for k := range c.groups[g].Lanes {
-			c.head.FragmentsPlan += c.groups[g].Lanes[k].Last
-		}
+		c.head.FragmentsPlan += c.planned(g)
 		old := &c.groups[g]
 		fresh := Group{
 			NextFCnt: old.NextFCnt, MoreSessions: old.MoreSessions, MoreRounds: old.MoreRounds, Lanes: make([]LaneState, len(old.Lanes)),
@@ -273,7 +271,7 @@ func (d *Device) again(wave int, stages []Stage) {
 		return
 	}
 	if was.SetUp && was.Reason != ReasonFragNoSession {
-		d.Stage = stages[1]
+		d.Stage = stages[slices.Index(stages, StageMcGroupSetup)+1]
 	}
 	if was.Session || was.SessionCnt > 0 {
 		d.FirstCnt = was.SessionCnt + 1

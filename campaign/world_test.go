@@ -17,9 +17,14 @@ import (
 var base = time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
 
 const (
+	otherFirmware  = 0x01020100
+	olderFirmware  = 0x01020200
 	oldFirmware    = 0x01020300
 	targetFirmware = 0x01020304
 )
+
+// firmwares are the versions that scripts know by name.
+var firmwares = map[string]uint32{"other": otherFirmware, "older": olderFirmware, "old": oldFirmware, "target": targetFirmware}
 
 // world is a fleet whose devices and groups have names that people can read.
 type world struct {
@@ -71,6 +76,10 @@ type worldOptions struct {
 	phases                []fleet.Phase
 	abort                 []fleet.AbortRule
 	catchUp               fleet.CatchUp
+	deltas                []string       // names of firmwares that a delta leads from: of 5 fragments, 10, 15
+	noFull, only          bool           // no lane has the full image; because only deltas are wanted
+	ask                   map[int]bool   // devices by number whose version is to be asked
+	on                    map[int]string // devices by number that have the lane of a delta
 }
 
 // parseWorld reads options such as "devices=3 setup=sequential".
@@ -197,6 +206,26 @@ func (o *worldOptions) set(key, value string) (err error) {
 		err = o.addAbort(value)
 	case "catch-up":
 		number(&o.catchUp.Rounds)
+	case "deltas": // such as old,older
+		o.deltas = strings.Split(value, ",")
+	case "no-full":
+		o.noFull = true
+	case "only":
+		o.noFull, o.only = true, true
+	case "ask": // such as 1,3
+		o.ask = map[int]bool{}
+		err = parts(value, func(key, _ string, _ float64) error {
+			n, err := strconv.Atoi(key)
+			o.ask[n] = true
+			return err
+		})
+	case "on": // such as 1:old,2:older
+		o.on = map[int]string{}
+		err = parts(value, func(key, value string, _ float64) error {
+			n, err := strconv.Atoi(key)
+			o.on[n] = value
+			return err
+		})
 	case "wait":
 		span(&o.catchUp.Wait)
 	default:
@@ -274,8 +303,11 @@ func newWorld(o worldOptions) world {
 		RootKeys: map[lorawan.EUI64]campaign.RootKey{}, McKeys: map[lorawan.EUI64]lorawan.AES128Key{},
 		Payloads: map[string][]byte{"block": payload},
 	}
+	if o.only {
+		w.spec.Delta = fleet.DeltaOnly
+	}
 	if o.typ == fleet.FOTACampaign {
-		w.spec.Firmware = fleet.DottedFirmware(targetFirmware)
+		w.spec.Firmware, w.spec.ImageSize = fleet.DottedFirmware(targetFirmware), size
 	}
 	if o.session != 0 {
 		w.spec.SessionStart = base.Add(o.session)
@@ -299,7 +331,11 @@ func newWorld(o worldOptions) world {
 		}
 		w.spec.Traits = append(w.spec.Traits, t)
 	}
-	lanes := make(map[[2]int]int) // group, traits
+	type place struct {
+		group, traits int
+		base          string
+	}
+	lanes := make(map[place]int)
 	for g := range o.groups {
 		gs := campaign.GroupSpec{
 			DevEUI: groupEUI(g + 1), McAddr: lorawan.DevAddr{0xff, 0, 0, byte(g + 1)}, Class: o.class, Band: region.EU868,
@@ -312,20 +348,29 @@ func newWorld(o worldOptions) world {
 			if t == 0 && o.v2 == o.devices || t == 1 && o.v2 == 0 {
 				continue
 			}
-			lanes[[2]int{g, t}] = len(w.spec.Lanes)
-			l := campaign.Lane{
-				Group: g, FragIndex: index, Version: v, Payload: "block", Size: size,
-				FragSize: fragSize, NbFrag: uint16(o.frag), Padding: padding, Redundancy: o.redundancy,
-				FPort: 201, Descriptor: [4]byte{1, 2, 3, 4}, BlockAckDelay: campaign.BlockAckDelay(o.devices),
+			for k, base := range append(o.deltas, "") {
+				l := campaign.Lane{
+					Group: g, Kind: g, FragIndex: index, Version: v, Payload: "block", Size: size,
+					FragSize: fragSize, NbFrag: uint16(o.frag), Padding: padding, Redundancy: o.redundancy,
+					FPort: 201, Descriptor: [4]byte{1, 2, 3, 4}, BlockAckDelay: campaign.BlockAckDelay(o.devices),
+				}
+				if base != "" {
+					l.Base, l.NbFrag = fleet.DottedFirmware(firmwares[base]), uint16(5*(k+1))
+					l.Payload, l.Size = base, int(l.NbFrag)*fragSize-padding
+					w.material.Payloads[base] = payload[:l.Size]
+				} else if o.noFull {
+					continue
+				}
+				switch o.redundancy {
+				case fleet.FixedRedundancy:
+					l.Coded = o.coded
+				case fleet.AdaptiveRedundancy:
+					l.MaxCoded = o.maxCoded
+				}
+				lanes[place{g, t, base}] = len(w.spec.Lanes)
+				w.spec.Lanes = append(w.spec.Lanes, l)
+				index++
 			}
-			switch o.redundancy {
-			case fleet.FixedRedundancy:
-				l.Coded = o.coded
-			case fleet.AdaptiveRedundancy:
-				l.MaxCoded = o.maxCoded
-			}
-			w.spec.Lanes = append(w.spec.Lanes, l)
-			index++
 		}
 	}
 	for i := range o.devices {
@@ -333,7 +378,11 @@ func newWorld(o worldOptions) world {
 		if i >= o.devices-o.v2 {
 			t = 1
 		}
-		m := campaign.Member{DevEUI: devEUI(i + 1), Lane: lanes[[2]int{i % o.groups, t}], Traits: t, SessionCnt: o.cnt}
+		base := o.on[i+1]
+		if o.noFull && base == "" {
+			base = o.deltas[0]
+		}
+		m := campaign.Member{DevEUI: devEUI(i + 1), Lane: lanes[place{i % o.groups, t, base}], Traits: t, Ask: o.ask[i+1], SessionCnts: [4]uint16{o.cnt, o.cnt, o.cnt, o.cnt}}
 		for m.Wave < len(o.phases) && i >= campaign.PhaseEnd(o.phases[m.Wave], o.devices) {
 			m.Wave++ // in the order of their names, where Plan shuffles
 		}

@@ -73,6 +73,37 @@ func (s *Status) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
+// DeltaMode says if a campaign for a full firmware image may send deltas instead.
+type DeltaMode uint8
+
+// Delta modes. The zero value sends each device what is smallest for it.
+const (
+	DeltaAuto DeltaMode = iota // the delta for the version that the device runs, else the full image
+	DeltaOff                   // the full image to all
+	DeltaOnly                  // who has no delta does not take part
+)
+
+var deltaModeNames = []string{"auto", "off", "only"}
+
+// ParseDeltaMode reads "auto", "off" or "only".
+func ParseDeltaMode(s string) (DeltaMode, error) {
+	return parseEnum[DeltaMode]("delta mode", deltaModeNames, s)
+}
+
+// String returns the name of the mode.
+func (m DeltaMode) String() string { return enumText(deltaModeNames, m) }
+
+// MarshalText returns the name of the mode, or ErrText.
+func (m DeltaMode) MarshalText() ([]byte, error) {
+	return marshalEnum("delta mode", deltaModeNames, m)
+}
+
+// UnmarshalText reads what ParseDeltaMode reads.
+func (m *DeltaMode) UnmarshalText(b []byte) (err error) {
+	*m, err = ParseDeltaMode(string(b))
+	return err
+}
+
 // Campaign sends one file, or a group configuration, to the devices of its sets
 // over the groups of its regions.
 type Campaign struct {
@@ -90,6 +121,7 @@ type Campaign struct {
 	RebootAt         time.Time      `json:"reboot_at,omitzero"`     // FOTA only; zero: asked for at once, or by itself
 	SessionStart     time.Time      `json:"session_start,omitzero"` // zero: computed from the stages before it
 	FileID           string         `json:"file_id,omitempty"`      // none for MCGROUP
+	Delta            DeltaMode      `json:"delta"`                  // FOTA with a full image only
 	Status           Status         `json:"status"`
 	StatusReason     string         `json:"status_reason,omitempty"` // stable code of why it ended as it did
 	Paused           bool           `json:"paused"`                  // an attribute of RUNNING
@@ -121,6 +153,8 @@ func (c Campaign) Validate() error {
 	} else {
 		k.that(c.FileID != "", "file_id", "is missing", "upload a file first and name it here")
 	}
+	k.that(int(c.Delta) < len(deltaModeNames), "delta", "is unknown", "use one of "+quoted(deltaModeNames))
+	k.that(c.Delta == DeltaAuto || c.Type == FOTACampaign, "delta", "is set", "only FOTA campaigns send deltas")
 	k.that(c.RebootAt.IsZero() || c.Type == FOTACampaign, "reboot_at", "is set", "only FOTA campaigns reboot devices")
 	k.that(c.RebootAt.IsZero() || c.RebootAt.After(c.SessionStart), "reboot_at", "is not after session_start", "devices reboot once they have the image")
 	k.that(c.MaxDuration != 0, "max_duration_s", "is missing", "say after how many seconds devices fall back to class A, such as 32760 for class C")

@@ -55,10 +55,12 @@ type Device struct {
 	Packages        Packages          `json:"packages,omitzero"` // versions that differ from the profile's; 0: as the profile says
 	Firmware        Firmware          `json:"firmware,omitzero"` // what it last reported or was recorded with
 	FirmwareChanged time.Time         `json:"firmware_changed,omitzero"`
-	Archived        bool              `json:"archived"`
-	CreatedAt       time.Time         `json:"created_at,omitzero"`
-	UpdatedAt       time.Time         `json:"updated_at,omitzero"`
-	Revision        int64             `json:"revision"` // rises with every stored change
+	// FirmwareReported is when the device itself has told its version last; zero: never, Firmware is what somebody has recorded.
+	FirmwareReported time.Time `json:"firmware_reported,omitzero"`
+	Archived         bool      `json:"archived"`
+	CreatedAt        time.Time `json:"created_at,omitzero"`
+	UpdatedAt        time.Time `json:"updated_at,omitzero"`
+	Revision         int64     `json:"revision"` // rises with every stored change
 }
 
 // Validate reports everything that is wrong with d, as joined FieldErrors.

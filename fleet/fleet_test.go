@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/starling-fuota/starling/delta"
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/lorawan"
 	"github.com/starling-fuota/starling/lorawan/region"
@@ -23,7 +24,7 @@ var (
 func device() fleet.Device {
 	return fleet.Device{DevEUI: eui, Name: "meter 7", Tag: "canary", Classes: fleet.ClassesOf(fleet.ClassB, fleet.ClassC),
 		LoRaWANVersion: fleet.LoRaWAN11, RootKey: key, ProfileID: "p", Band: region.EU868,
-		Firmware: fleet.MustParseFirmware("1.2.3.4"), FirmwareChanged: day, CreatedAt: day, UpdatedAt: day, Revision: 3}
+		Firmware: fleet.MustParseFirmware("1.2.3.4"), FirmwareChanged: day, FirmwareReported: day, CreatedAt: day, UpdatedAt: day, Revision: 3}
 }
 
 func group() fleet.MulticastGroup {
@@ -34,7 +35,7 @@ func group() fleet.MulticastGroup {
 
 func profile() fleet.DeviceProfile {
 	return fleet.DeviceProfile{ID: "p", Name: "meter", ProducerID: "acme", ModuleID: "m1", HWRevision: 2, HWVersion: 0x01020304,
-		TimeTolerance: 5 * time.Second, DefaultUplinkPeriod: 10 * time.Minute, Library: fleet.SmartDelta,
+		TimeTolerance: 5 * time.Second, DefaultUplinkPeriod: 10 * time.Minute, Library: fleet.SmartDelta, DeltaFormats: []delta.Format{delta.Detools, delta.HPatchLite},
 		Packages:    fleet.Packages{ClockSync: 2, McSetup: 2, Fragmentation: 2, FirmwareMgmt: 1},
 		Ports:       fleet.Ports{Fragmentation: 210},
 		Decoder:     fleet.Decoder{MaxNbFrag: 1000, MaxFragSize: 230, FragSizeMultiple: 8, MaxLost: 60},
@@ -49,7 +50,7 @@ func file() fleet.File {
 
 func campaign() fleet.Campaign {
 	return fleet.Campaign{ID: "c", Name: "spring", Created: day, Type: fleet.FOTACampaign, DeviceSets: []string{"s"}, Regions: []string{"r"},
-		SessionStart: day, RebootAt: day.Add(time.Hour), FileID: "f", MaxDuration: 546 * time.Minute, SuccessThreshold: 97.5,
+		SessionStart: day, RebootAt: day.Add(time.Hour), FileID: "f", Delta: fleet.DeltaOnly, MaxDuration: 546 * time.Minute, SuccessThreshold: 97.5,
 		Policy: fleet.CampaignPolicy{Setup: fleet.SequentialSetup, Redundancy: fleet.FixedRedundancy, Retries: 5,
 			LateAnswer: time.Minute, MulticastDelay: 1500 * time.Millisecond, FlashTime: time.Minute}}
 }
@@ -167,8 +168,12 @@ func TestValidateNamesTheFieldThatIsWrong(t *testing.T) {
 		{"sha256", fil(func(f *fleet.File) { f.SHA256 = strings.Repeat("AB", 32) })},
 		{"size", fil(func(f *fleet.File) { f.Size = 0 })},
 		{"file_id", camp(func(c *fleet.Campaign) { c.FileID = "" })},
-		{"file_id", camp(func(c *fleet.Campaign) { c.Type, c.RebootAt = fleet.MCGroupCampaign, time.Time{} })},
-		{"reboot_at", camp(func(c *fleet.Campaign) { c.Type = fleet.BinaryCampaign })},
+		{"file_id", camp(func(c *fleet.Campaign) { c.Type, c.RebootAt = fleet.MCGroupCampaign, time.Time{}; c.Delta = fleet.DeltaAuto })},
+		{"reboot_at", camp(func(c *fleet.Campaign) { c.Type, c.Delta = fleet.BinaryCampaign, fleet.DeltaAuto })},
+		{"delta", camp(func(c *fleet.Campaign) { c.Type, c.RebootAt = fleet.BinaryCampaign, time.Time{} })},
+		{"delta", camp(func(c *fleet.Campaign) { c.Delta = 3 })},
+		{"delta_formats[1]", prof(func(p *fleet.DeviceProfile) { p.DeltaFormats[1] = "xdelta" })},
+		{"delta_formats[1]", prof(func(p *fleet.DeviceProfile) { p.DeltaFormats[1] = p.DeltaFormats[0] })},
 		{"reboot_at", camp(func(c *fleet.Campaign) { c.RebootAt = c.SessionStart })},
 		{"device_sets", camp(func(c *fleet.Campaign) { c.DeviceSets = nil })},
 		{"regions[1]", camp(func(c *fleet.Campaign) { c.Regions = []string{"r", "r"} })},
@@ -183,6 +188,16 @@ func TestValidateNamesTheFieldThatIsWrong(t *testing.T) {
 		if len(found) != 1 || found[0].Field != tc.field {
 			t.Errorf("%T: got %v, want one error at %s", tc.v, found, tc.field)
 		}
+	}
+}
+
+func TestProfilesDecodeWhatTheyName(t *testing.T) {
+	p := profile()
+	if !p.Decodes(delta.Detools) || p.Decodes(delta.DetoolsInPlace) {
+		t.Errorf("%v", p.DeltaFormats)
+	}
+	if p.DeltaFormats = nil; !p.Decodes(delta.DetoolsInPlace) {
+		t.Error("a profile that names no format decodes any")
 	}
 }
 
@@ -202,7 +217,7 @@ func TestEnumerationsReadTheirOwnText(t *testing.T) {
 	}
 	for _, v := range []text{fleet.ClassA, fleet.ClassC, fleet.ClassesOf(), fleet.ClassesOf(fleet.ClassB), fleet.ClassesOf(fleet.ClassB, fleet.ClassC),
 		fleet.LoRaWAN10, fleet.LoRaWAN11, fleet.NoRedundancy, fleet.OneToTwo, fleet.LibraryUnset, fleet.OtherLibrary, fleet.StatusWL55v2,
-		fleet.TS006RC1, fleet.DeltaFile, fleet.MCGroupCampaign, fleet.Succeeded, fleet.SequentialSetup, fleet.Carousel,
+		fleet.TS006RC1, fleet.DeltaFile, fleet.MCGroupCampaign, fleet.Succeeded, fleet.SequentialSetup, fleet.Carousel, fleet.DeltaOnly,
 		fleet.Sunday, fleet.ClockTime(0), fleet.ClockTime(22*60 + 5), fleet.RebootManual, fleet.AbortInstall,
 		fleet.Firmware{}, fleet.DottedFirmware(0), fleet.FreeFirmware(0xdeadbeef)} {
 		b, err := v.MarshalText()

@@ -3,8 +3,10 @@ package fleet
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/starling-fuota/starling/delta"
 	"github.com/starling-fuota/starling/lorawan"
 )
 
@@ -132,6 +134,7 @@ type DeviceProfile struct {
 	MCUType             string          `json:"mcu_type,omitempty"`
 	Library             Library         `json:"library,omitempty"`
 	SmartDeltaKeyID     string          `json:"smart_delta_key_id,omitempty"`
+	DeltaFormats        []delta.Format  `json:"delta_formats,omitempty"` // that devices with SmartDelta decode; none: any
 	Packages            Packages        `json:"packages"`
 	Ports               Ports           `json:"ports,omitzero"`
 	Decoder             Decoder         `json:"decoder,omitzero"`
@@ -188,7 +191,22 @@ func (p DeviceProfile) Validate() error {
 	c.ports(p.Ports)
 	c.decoder(p.Decoder)
 	p.Power.check(&c)
+	c.deltaFormats(p.DeltaFormats)
 	return c.err()
+}
+
+// deltaFormats checks names of patch formats: each known and once.
+func (c *checks) deltaFormats(list []delta.Format) {
+	for i, f := range list {
+		at := fmt.Sprintf("delta_formats[%d]", i)
+		c.that(slices.Contains(delta.Formats(), f), at, fmt.Sprintf("is unknown: %q", f), fmt.Sprintf("use some of %q", delta.Formats()))
+		c.that(!slices.Contains(list[:i], f), at, "is in the list twice", "remove one of them")
+	}
+}
+
+// Decodes reports whether devices of profile p decode patches of format f.
+func (p DeviceProfile) Decodes(f delta.Format) bool {
+	return len(p.DeltaFormats) == 0 || slices.Contains(p.DeltaFormats, f)
 }
 
 // timing checks the two durations that profiles and files share.

@@ -139,6 +139,7 @@ func TestValidateNamesWhatIsWrongWithASchedule(t *testing.T) {
 		if strings.HasPrefix(tc.field, "phases") || strings.HasPrefix(tc.field, "catch_up") {
 			c.RebootAt = time.Time{}
 		}
+		c.Delta = fleet.DeltaAuto
 		tc.change(&c)
 		if found := fleet.FieldErrors(c.Validate()); len(found) != 1 || found[0].Field != tc.field {
 			t.Errorf("got %v, want one error at %s", found, tc.field)

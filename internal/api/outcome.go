@@ -37,6 +37,9 @@ type campaignReport struct {
 	Active     int        `json:"active"`
 	Unproven   int        `json:"clean_up_not_confirmed" doc:"Devices"`
 	Digest     string     `json:"verified_sha256" doc:"Of the DevEUIs of verified devices, ascending, 16 lower-case digits and a line feed each"`
+	DeltaCount int        `json:"delta_devices" doc:"Verified devices of a FOTA campaign that were sent a delta"`
+	FullCount  int        `json:"full_devices" doc:"Those that were sent the full image"`
+	BytesSaved int64      `json:"bytes_saved" doc:"By how much the deltas are smaller than as many full images; 0 too if the campaign names a delta itself"`
 	Unicast    int        `json:"unicast_downlinks"`
 	Retries    int        `json:"retries" doc:"Unicast downlinks that repeat a question"`
 	UniAirtime float64    `json:"unicast_airtime_s" doc:"As far as the network reports it"`
@@ -87,14 +90,18 @@ type groupReport struct {
 }
 
 type laneReport struct {
-	FragIndex    uint8 `json:"frag_index"`
-	NbFrag       int   `json:"nb_frag"`
-	FragSize     int   `json:"frag_size" doc:"Bytes"`
-	Sent         int   `json:"sent"`
-	Coded        int   `json:"coded"`
-	Rounds       int   `json:"rounds"`
-	WorstMissing int   `json:"worst_missing" doc:"Most fragments that a verified device missed after the first round"`
-	Needed       int   `json:"needed" doc:"Fragments that would have been enough, in hindsight"`
+	FragIndex    uint8  `json:"frag_index"`
+	Base         string `json:"base,omitempty" doc:"Version that devices ran, of a delta; none: no delta"`
+	Size         int    `json:"size" doc:"Bytes of the block"`
+	Devices      int    `json:"devices"`
+	Verified     int    `json:"verified"`
+	NbFrag       int    `json:"nb_frag"`
+	FragSize     int    `json:"frag_size" doc:"Bytes"`
+	Sent         int    `json:"sent"`
+	Coded        int    `json:"coded"`
+	Rounds       int    `json:"rounds"`
+	WorstMissing int    `json:"worst_missing" doc:"Most fragments that a verified device missed after the first round"`
+	Needed       int    `json:"needed" doc:"Fragments that would have been enough, in hindsight"`
 }
 
 type failureReport struct {
@@ -111,13 +118,16 @@ func showCampaignReport(o *service.Outcome) campaignReport {
 		CampaignID: r.CampaignID, Name: o.Name, Type: r.Type.String(), Status: r.Status.String(), Reason: string(r.Reason), Detail: r.Detail,
 		Final: !r.Ended.IsZero() && !r.CleaningUp, Started: when(r.Started), Ended: when(r.Ended), Duration: r.Duration, Threshold: r.Threshold, Firmware: r.Firmware,
 		Devices: r.Devices, Verified: r.Verified, Failed: r.Failed, Stopped: r.Stopped, Excluded: r.Excluded, Active: r.Active, Unproven: r.Unproven, Digest: r.VerifiedDigest,
+		DeltaCount: r.DeltaDevices, FullCount: r.FullDevices, BytesSaved: r.BytesSaved,
 		Unicast: r.UnicastDownlinks, Retries: r.Retries, UniAirtime: r.UnicastAirtime, McAirtime: r.MulticastAirtime, Fragments: r.Fragments, Coded: r.Coded,
 		Stages: each(r.Stages, func(s machine.StageReport) stageReport {
 			return stageReport{s.Stage.String(), when(s.Opened), when(s.Closed), s.Passed, s.P50, s.P90, s.P99, s.Max}
 		}),
 		Groups: each(r.Groups, func(g machine.GroupReport) groupReport {
 			return groupReport{g.DevEUI.String(), g.Devices, g.Verified, g.Sessions, g.Frames, g.Airtime,
-				each(g.Lanes, func(l machine.LaneReport) laneReport { return laneReport(l) })}
+				each(g.Lanes, func(l machine.LaneReport) laneReport { 
+					return laneReport{l.FragIndex, l.Base.String(), l.Size, l.Devices, l.Verified, l.NbFrag, l.FragSize, l.Sent, l.Coded, l.Rounds, l.WorstMissing, l.Needed}
+				})}
 		}),
 		Failures: each(r.Failures, func(f machine.Failure) failureReport {
 			return failureReport{string(f.Reason), f.Count, each(f.Devices, lorawan.EUI64.String)}
