@@ -68,7 +68,7 @@ func (c *Campaign) silence(i int) time.Duration {
 	if !c.spec.NextChance {
 		periods = c.spec.Policy.Attempts()
 	}
-	if c.devices[i].Stage == StageProbe {
+	if c.devices[i].Stage == StageProbe && !c.decides(i) {
 		periods = min(periods, probePeriods)
 	}
 	return time.Duration(periods)*c.period(i) + answerMargin

@@ -93,10 +93,18 @@ const (
 
 // attempts is how often device i is asked in its stage.
 func (c *Campaign) attempts(i int) int {
-	if n := c.spec.Policy.Attempts(); c.devices[i].Stage != StageProbe || n < probeAttempts {
-		return n
+	n := c.spec.Policy.Attempts()
+	if c.devices[i].Stage == StageProbe && !c.decides(i) {
+		n = min(n, probeAttempts)
 	}
-	return probeAttempts
+	return n
+}
+
+// decides tells if the lane of device i depends on the question that it is asked. Such a device is given the patience of any
+// stage: one full image for the last that is silent costs more than all the deltas have saved.
+func (c *Campaign) decides(i int) bool {
+	d := &c.devices[i]
+	return c.spec.Devices[i].Ask && d.Firmware == 0 && d.Probe.Question == 0
 }
 
 // probing tells if device i is being probed.
