@@ -16,6 +16,7 @@ import (
 
 type demoCommand struct {
 	File    string  `placeholder:"PATH" help:"Firmware to send, a plain binary; without it a small image that Starling makes itself."`
+	From    string  `placeholder:"PATH" help:"Firmware that the devices run at the start: what leads from it to --file goes out as a signed delta."`
 	Devices int     `default:"100" help:"Simulated devices."`
 	Loss    float64 `default:"0.2" help:"Share of frames that every radio link loses, 0 to below 1."`
 	Seed    uint64  `default:"1" help:"Of all luck: the same seed gives the same report."`
@@ -29,7 +30,8 @@ func (*demoCommand) Help() string {
 	return `Starts Starling on a fresh temporary database with a simulated fleet: two regions,
 a class B and a class C group, devices of package versions 1 and 2. Three campaigns
 run one after the other, in virtual time: multicast groups are configured, a binary
-file is delivered, the firmware is upgraded. Then each device says what it runs.
+file is delivered, the firmware is upgraded, by a signed delta if it is known what
+devices run (--from, or no --file at all). Then each device says what it runs.
 
 Exit code 8 means that a campaign did not succeed.`
 }
@@ -50,7 +52,7 @@ func (d *demoCommand) Run(ctx context.Context, std *cli.Streams) (err error) {
 		progress = std.Err
 	}
 	report, world, err := demo.Run(ctx, demo.Options{
-		File: d.File, Devices: d.Devices, Loss: d.Loss, Seed: d.Seed, Progress: progress, Terminal: isTerminal(progress),
+		File: d.File, From: d.From, Devices: d.Devices, Loss: d.Loss, Seed: d.Seed, Progress: progress, Terminal: isTerminal(progress),
 	}, log)
 	switch {
 	case errors.Is(err, demo.ErrOptions):

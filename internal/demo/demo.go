@@ -35,6 +35,7 @@ const MaxDevices = 5000
 // Options are the flags of `starling demo`.
 type Options struct {
 	File    string  // path of the firmware; "": the example's
+	From    string  // path of the firmware that devices run at the start; "": the example's if File is, too, else unknown
 	Devices int     // 1..MaxDevices
 	Loss    float64 // share of frames that every link loses, 0 <= Loss < 1
 	Seed    uint64
@@ -43,6 +44,7 @@ type Options struct {
 	Terminal bool      // Progress is a terminal
 
 	image []byte
+	base  []byte // nil: unknown
 }
 
 func (o *Options) fileName() string {
@@ -50,6 +52,13 @@ func (o *Options) fileName() string {
 		return "blinky 2.0.0.0"
 	}
 	return filepath.Base(o.File)
+}
+
+func (o *Options) baseName() string {
+	if o.From == "" {
+		return "blinky 1.0.0.0"
+	}
+	return filepath.Base(o.From)
 }
 
 // check finds whatever is wrong with the options before anything is made.
@@ -60,15 +69,22 @@ func (o *Options) check() error {
 	if !(o.Loss >= 0 && o.Loss < 1) { // also catches NaN
 		return fmt.Errorf("--loss %g %w: use a share from 0 to below 1, such as 0.2", o.Loss, ErrOptions)
 	}
+	if o.File == "" && o.From != "" {
+		return fmt.Errorf("--from without --file %w: name the firmware to send, too", ErrOptions)
+	}
 	if o.File == "" {
-		o.image = blinky.Image(newVersion.Uint32())
+		o.base, o.image = blinky.Image(oldVersion.Uint32()), blinky.Image(newVersion.Uint32())
 		return nil
 	}
-	image, err := readImage(o.File)
-	if err != nil {
+	var err error
+	if o.image, err = readImage(o.File); err != nil {
 		return err
 	}
-	o.image = image
+	if o.From != "" {
+		if o.base, err = readImage(o.From); err != nil {
+			return err
+		}
+	}
 	return o.fits()
 }
 
@@ -144,7 +160,7 @@ func (w *World) show(ctx context.Context, o Options) (*Report, error) {
 		if err != nil {
 			return nil, err
 		}
-		row := campaignReport(c, p, &w.files[0])
+		row := w.campaignReport(c, p)
 		if row.FailedFor, err = w.failedFor(ctx, c.ID); err != nil {
 			return nil, err
 		}

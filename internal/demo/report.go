@@ -30,6 +30,7 @@ type CampaignReport struct {
 	Failed         int                `json:"failed"`
 	PayloadBytes   int64              `json:"payload_bytes"`
 	PayloadSHA256  string             `json:"payload_sha256"`
+	Image          *ImageReport       `json:"image,omitempty"` // of FOTA
 	FragmentsSent  int                `json:"fragments_sent"`
 	CodedSent      int                `json:"coded_sent"`
 	UnicastSent    int                `json:"unicast_sent"`
@@ -37,6 +38,23 @@ type CampaignReport struct {
 	ElapsedSeconds float64            `json:"elapsed_seconds"`
 	// FailedFor counts the devices that failed by the reason they failed for.
 	FailedFor map[string]int `json:"failed_for,omitempty"`
+}
+
+// ImageReport is the image that devices shall run, and how it went to them.
+type ImageReport struct {
+	Bytes  int64        `json:"bytes"`
+	SHA256 string       `json:"sha256"`
+	Delta  *DeltaReport `json:"delta,omitempty"` // absent: the payload is the image itself
+}
+
+// DeltaReport is the delta that went out instead of the image.
+type DeltaReport struct {
+	Format      string `json:"format"`
+	Compressor  string `json:"compressor"`
+	FromBytes   int    `json:"from_bytes"`   // of the image that devices ran
+	PatchBytes  int    `json:"patch_bytes"`  // without envelope and signature
+	SignedBytes int    `json:"signed_bytes"` // with them: the payload
+	RAMBytes    int    `json:"ram_bytes"`    // that the decoder needs
 }
 
 // DeviceReport is what a simulated device itself says it holds, not what the server believes.
@@ -56,7 +74,7 @@ func (r *Report) Succeeded() bool {
 	return len(r.Campaigns) > 0
 }
 
-func campaignReport(c fleet.Campaign, p campaign.Progress, file *fleet.File) CampaignReport {
+func (w *World) campaignReport(c fleet.Campaign, p campaign.Progress) CampaignReport {
 	r := CampaignReport{
 		Name: c.Name, Type: c.Type, Status: p.Status, Devices: p.Devices, Verified: p.Verified, Failed: p.Failed,
 		FragmentsSent: p.FragmentsSent, CodedSent: p.CodedSent, UnicastSent: p.UnicastSent,
@@ -65,8 +83,15 @@ func campaignReport(c fleet.Campaign, p campaign.Progress, file *fleet.File) Cam
 	if p.Status != fleet.Succeeded {
 		r.Reason = p.Detail
 	}
-	if c.FileID != "" {
-		r.PayloadBytes, r.PayloadSHA256 = file.Size, file.SHA256
+	switch c.Type {
+	case fleet.BinaryCampaign:
+		r.PayloadBytes, r.PayloadSHA256 = w.file.Size, w.file.SHA256
+	case fleet.FOTACampaign:
+		r.PayloadBytes, r.PayloadSHA256 = w.firmware.Size, w.firmware.SHA256
+		r.Image = &ImageReport{Bytes: w.file.Size, SHA256: w.file.SHA256}
+		if d := w.made; d != nil {
+			r.Image.Delta = &DeltaReport{Format: string(d.Format), Compressor: d.Compressor, FromBytes: d.FromBytes, PatchBytes: d.PatchBytes, SignedBytes: d.FileBytes, RAMBytes: d.RAMBytes}
+		}
 	}
 	return r
 }
@@ -94,10 +119,10 @@ func (r *Report) WriteJSON(out io.Writer) error {
 
 // WriteTable prints the closing table for people.
 func (r *Report) WriteTable(out io.Writer) error {
-	want := ""
+	want, sent := "", ""
 	for _, c := range r.Campaigns {
-		if c.Type == fleet.FOTACampaign {
-			want = c.PayloadSHA256
+		if c.Image != nil {
+			want, sent = c.Image.SHA256, c.Image.sent()
 		}
 	}
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -124,8 +149,18 @@ func (r *Report) WriteTable(out io.Writer) error {
 			same++
 		}
 	}
-	_, err := fmt.Fprintf(out, "\n%d of %d devices say that they run %.16s…\n", same, len(r.Devices), want)
+	_, err := fmt.Fprintf(out, "\n%s\n%d of %d devices say that they run %.16s…\n", sent, same, len(r.Devices), want)
 	return err
+}
+
+// sent tells what the firmware upgrade sent.
+func (i *ImageReport) sent() string {
+	d := i.Delta
+	if d == nil {
+		return fmt.Sprintf("The firmware upgrade sent the image itself, %d bytes: with --from FILE, what the devices run now, it would have been a delta", i.Bytes)
+	}
+	return fmt.Sprintf("The firmware upgrade sent a signed delta of %d bytes (%s, %s; patch %d) instead of the image of %d: %.1f %%",
+		d.SignedBytes, d.Format, d.Compressor, d.PatchBytes, i.Bytes, 100*float64(d.SignedBytes)/float64(i.Bytes))
 }
 
 func seconds(s float64) string {

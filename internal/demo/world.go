@@ -1,8 +1,8 @@
 package demo
 
 import (
-	"bytes"
 	"context"
+	"crypto/ecdsa"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -93,7 +93,9 @@ type World struct {
 	engine   chan error
 	sets     []string // ids
 	regions  []string
-	files    []fleet.File // the binary file, the firmware file
+	file     fleet.File           // that the BINARY campaign delivers: the image
+	firmware fleet.File           // that the FOTA campaign sends
+	made     *service.DeltaResult // of firmware; nil: it is the whole image
 	progress chan engine.Progress
 	watched  atomic.Bool // run is reading progress
 }
@@ -105,7 +107,15 @@ func newWorld(ctx context.Context, o Options, log *slog.Logger) (_ *World, err e
 		Up: sim.Independent{P: o.Loss}, Down: sim.Independent{P: o.Loss},
 		ClockError: 20 * time.Second, ClockDriftPPM: 20,
 	}
-	for _, m := range models() {
+	key, err := makersKey(o.Seed)
+	if err != nil {
+		return nil, err
+	}
+	kinds := models()
+	if err := o.devicesOf(kinds, key); err != nil {
+		return nil, err
+	}
+	for _, m := range kinds {
 		cfg.Mix = append(cfg.Mix, sim.Model{Config: m.config})
 	}
 	fl, err := sim.NewFleet(cfg)
@@ -136,7 +146,7 @@ func newWorld(ctx context.Context, o Options, log *slog.Logger) (_ *World, err e
 	})
 	w.Service = service.New(service.Config{Store: w.store, Runner: eng, Now: w.network.Now})
 	go func() { w.engine <- eng.Run(running) }()
-	return w, w.populate(ctx, o)
+	return w, w.populate(ctx, o, key, log)
 }
 
 // publish hands progress to run, in order and complete, and drops it when nobody watches:
@@ -164,11 +174,15 @@ func (w *World) Close() error {
 	return errors.Join(err, os.RemoveAll(w.dir))
 }
 
-// populate registers fleet, groups and file as an operator would.
-func (w *World) populate(ctx context.Context, o Options) error {
+// populate registers fleet, groups, key and files as an operator would.
+func (w *World) populate(ctx context.Context, o Options, key *ecdsa.PrivateKey, log *slog.Logger) error {
+	signer, err := w.addKey(ctx, key)
+	if err != nil {
+		return err
+	}
 	profile, err := w.Service.Profiles.Create(ctx, fleet.DeviceProfile{
-		Name: "Meter", ProducerID: "Starling", ModuleID: "Demo meter", DefaultUplinkPeriod: uplinkPeriod, TimeTolerance: 5 * time.Second,
-		Packages: models()[0].config.Packages,
+		Name: "Meter", ProducerID: producer, ModuleID: module, DefaultUplinkPeriod: uplinkPeriod, TimeTolerance: 5 * time.Second,
+		Packages: models()[0].config.Packages, Library: fleet.SmartDelta, SmartDeltaKeyID: signer.ID,
 	})
 	if err != nil {
 		return fmt.Errorf("device profile: %w", err)
@@ -186,20 +200,7 @@ func (w *World) populate(ctx context.Context, o Options) error {
 		}
 		w.regions = append(w.regions, r.ID)
 	}
-	// The same bytes twice: a BINARY campaign delivers them, a FOTA campaign has them run.
-	for _, f := range []fleet.File{
-		{Name: o.fileName() + " (binary)", Type: fleet.BinaryFile},
-		{Name: o.fileName(), Type: fleet.FirmwareFile, Version: newVersion, ProfileID: profile.ID},
-	} {
-		if f, err = w.Service.Files.Create(ctx, f); err != nil {
-			return fmt.Errorf("file %q: %w", o.fileName(), err)
-		}
-		if f, err = w.Service.Upload(ctx, f.ID, bytes.NewReader(o.image), ""); err != nil {
-			return fmt.Errorf("file %q: %w", o.fileName(), err)
-		}
-		w.files = append(w.files, f)
-	}
-	return nil
+	return w.addFiles(ctx, o, profile, log)
 }
 
 func (w *World) addDevices(ctx context.Context, profileID string) error {
@@ -247,8 +248,8 @@ func (w *World) campaigns() []fleet.Campaign {
 	base := fleet.Campaign{DeviceSets: w.sets, Regions: w.regions, SuccessThreshold: 100, MaxDuration: 21 * 24 * time.Hour, Policy: policy}
 	groups, binary, fota := base, base, base
 	groups.Name, groups.Type = "Configure multicast groups", fleet.MCGroupCampaign
-	binary.Name, binary.Type, binary.FileID = "Upload binary file", fleet.BinaryCampaign, w.files[0].ID
-	fota.Name, fota.Type, fota.FileID = "Firmware upgrade", fleet.FOTACampaign, w.files[1].ID
+	binary.Name, binary.Type, binary.FileID = "Upload binary file", fleet.BinaryCampaign, w.file.ID
+	fota.Name, fota.Type, fota.FileID = "Firmware upgrade", fleet.FOTACampaign, w.firmware.ID
 	return []fleet.Campaign{groups, binary, fota}
 }
 

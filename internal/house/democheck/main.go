@@ -1,8 +1,9 @@
 // Command democheck runs `starling demo` on firmware images and checks its report:
 // CI's proof that the command on the first screen of the README does what it says.
 //
-//	democheck IMAGE...
-//	             |
+//	democheck IMAGE... OLD:NEW...
+//	             |        |
+//	             |        +- --from OLD --file NEW: a delta goes out; right and the same
 //	             +- go run ./cmd/starling demo ... --file IMAGE    report is right
 //	             +- the same once more                             report is the same
 //	             +- the same with --loss 0.95                      exit code 8
@@ -22,6 +23,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -40,7 +42,7 @@ const patience = 5 * time.Minute
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: democheck IMAGE...")
+		fmt.Fprintln(os.Stderr, "usage: democheck IMAGE... OLD:NEW...")
 		os.Exit(2)
 	}
 	if err := checkAll(context.Background(), os.Args[1:]); err != nil {
@@ -65,19 +67,36 @@ func checkAll(ctx context.Context, images []string) error {
 	asInReadme := program("go", "run", "./cmd/starling")
 	built := program(binary)
 
-	for _, path := range images {
-		image, err := os.ReadFile(path)
-		if err != nil {
+	for _, arg := range images {
+		f := firmware{path: arg}
+		if from, path, pair := strings.Cut(arg, ":"); pair {
+			f = firmware{path: path, from: from}
+		}
+		if f.image, err = os.ReadFile(f.path); err != nil {
 			return err
 		}
 		start := time.Now()
-		if err := checkImage(ctx, asInReadme, built, path, image); err != nil {
-			return fmt.Errorf("%s: %w", filepath.Base(path), err)
+		if err := checkImage(ctx, asInReadme, built, f); err != nil {
+			return fmt.Errorf("%s: %w", f, err)
 		}
-		fmt.Printf("demo of %s (%d bytes): right, repeatable, honest about failure; %v\n",
-			filepath.Base(path), len(image), time.Since(start).Round(time.Millisecond))
+		fmt.Printf("demo of %s (%d bytes): right, repeatable%s; %v\n", f, len(f.image), map[bool]string{true: ", honest about failure"}[f.from == ""], time.Since(start).Round(time.Millisecond))
 	}
 	return nil
+}
+
+// firmware is what one demo sends.
+type firmware struct {
+	path  string
+	from  string // of the image that devices run; "": unknown
+	image []byte // what stands in path
+}
+
+// String names the files without their folders.
+func (f firmware) String() string {
+	if f.from == "" {
+		return filepath.Base(f.path)
+	}
+	return filepath.Base(f.from) + " to " + filepath.Base(f.path)
 }
 
 // runner runs the program with arguments; the exit code is not an error.
@@ -106,13 +125,17 @@ func program(command ...string) runner {
 	}
 }
 
-// checkImage runs the demo with image, which stands in the file path, and checks what it says.
-func checkImage(ctx context.Context, asInReadme, built runner, path string, image []byte) error {
+// checkImage runs the demo with a firmware and checks what it says.
+func checkImage(ctx context.Context, asInReadme, built runner, f firmware) error {
 	args := func(loss string) []string {
-		return []string{
+		a := []string{
 			"demo", "--devices", strconv.Itoa(devices), "--loss", loss, "--seed", seed,
-			"--exit", "--json", "--file", path,
+			"--exit", "--json", "--file", f.path,
 		}
+		if f.from != "" {
+			a = append(a, "--from", f.from)
+		}
+		return a
 	}
 
 	first, code, err := asInReadme(ctx, args(loss)...)
@@ -126,8 +149,8 @@ func checkImage(ctx context.Context, asInReadme, built runner, path string, imag
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(image)
-	if err := r.check(devices, hex.EncodeToString(sum[:])); err != nil {
+	sum := sha256.Sum256(f.image)
+	if err := r.check(devices, hex.EncodeToString(sum[:]), f.from != ""); err != nil {
 		return err
 	}
 
@@ -139,6 +162,9 @@ func checkImage(ctx context.Context, asInReadme, built runner, path string, imag
 		return fmt.Errorf("seed %s twice: exit codes 0 and %d, reports differ: %s", seed, code, difference(first, second))
 	}
 
+	if f.from != "" {
+		return nil // how failure looks does not depend on what was sent
+	}
 	const hopeless = "0.95"
 	third, code, err := built(ctx, args(hopeless)...)
 	if err != nil {

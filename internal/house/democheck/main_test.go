@@ -11,22 +11,36 @@ import (
 	"testing"
 )
 
-var image = []byte("firmware")
+// whole goes out as it is, pair as a delta.
+var (
+	whole = firmware{path: "new.bin", image: []byte("firmware")}
+	pair  = firmware{path: "new.bin", from: "old.bin", image: whole.image}
+)
 
 // good is a report as the demo must print it.
 func good() report {
-	sum := sha256.Sum256(image)
+	sum := sha256.Sum256(whole.image)
 	hash := hex.EncodeToString(sum[:])
 	r := report{Campaigns: []campaign{
 		{Name: "groups", Type: "multicast_groups", Status: succeeded, Devices: devices, ElapsedSeconds: 60},
-		{Name: "binary", Type: "binary_file", Status: succeeded, Devices: devices, Verified: devices, PayloadBytes: len(image),
+		{Name: "binary", Type: "binary_file", Status: succeeded, Devices: devices, Verified: devices, PayloadBytes: len(whole.image),
 			PayloadSHA256: hash, FragmentsSent: 12, CodedSent: 4, AirtimeSeconds: 3.5, ElapsedSeconds: 600},
-		{Name: "upgrade", Type: "firmware_upgrade", Status: succeeded, Devices: devices, Verified: devices, PayloadBytes: 3,
-			PayloadSHA256: strings.Repeat("ab", 32), FragmentsSent: 12, CodedSent: 4, AirtimeSeconds: 3.5, ElapsedSeconds: 600},
+		{Name: "upgrade", Type: "firmware_upgrade", Status: succeeded, Devices: devices, Verified: devices, PayloadBytes: len(whole.image),
+			PayloadSHA256: hash, FragmentsSent: 12, CodedSent: 4, AirtimeSeconds: 3.5, ElapsedSeconds: 600,
+			Image: &upgrade{Bytes: len(whole.image), SHA256: hash}},
 	}}
 	for i := range devices {
 		r.Devices = append(r.Devices, device{fmt.Sprintf("%016x", i), hash, "1.1.0"})
 	}
+	return r
+}
+
+// goodDelta is a report of a demo that has sent a delta.
+func goodDelta() report {
+	r := good()
+	c := &r.Campaigns[2]
+	c.PayloadBytes, c.PayloadSHA256 = 5, strings.Repeat("ab", 32)
+	c.Image.Delta = &patch{FromBytes: 9, PatchBytes: 3, SignedBytes: 5}
 	return r
 }
 
@@ -44,6 +58,9 @@ func demo(t *testing.T) runner {
 	t.Helper()
 	return func(_ context.Context, args ...string) ([]byte, int, error) {
 		r := good()
+		if slices.Contains(args, "--from") {
+			r = goodDelta()
+		}
 		if slices.Contains(args, "0.95") {
 			r.Campaigns[1].Status = "FAILED"
 			return encode(t, r), belowThreshold, nil
@@ -53,8 +70,10 @@ func demo(t *testing.T) runner {
 }
 
 func TestAGoodDemoPasses(t *testing.T) {
-	if err := checkImage(context.Background(), demo(t), demo(t), "new.bin", image); err != nil {
-		t.Error(err)
+	for _, f := range []firmware{whole, pair} {
+		if err := checkImage(context.Background(), demo(t), demo(t), f); err != nil {
+			t.Errorf("%s: %v", f, err)
+		}
 	}
 }
 
@@ -64,7 +83,7 @@ func TestDemoIsRunAsTheReadmeShowsIt(t *testing.T) {
 		seen = append(seen, strings.Join(args, " "))
 		return demo(t)(ctx, args...)
 	}
-	if err := checkImage(context.Background(), spy, spy, "new.bin", image); err != nil {
+	if err := checkImage(context.Background(), spy, spy, whole); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
@@ -74,6 +93,10 @@ func TestDemoIsRunAsTheReadmeShowsIt(t *testing.T) {
 	}
 	if !slices.Equal(seen, want) {
 		t.Errorf("runs: %q, want %q", seen, want)
+	}
+	seen = nil
+	if err := checkImage(context.Background(), spy, spy, pair); err != nil || !strings.HasSuffix(seen[0], "--file new.bin --from old.bin") {
+		t.Errorf("runs: %q, %v", seen, err)
 	}
 }
 
@@ -99,13 +122,41 @@ func TestEachLieInAReportIsFound(t *testing.T) {
 		"a DevEUI in capitals":       {func(r *report) { r.Devices[1].DevEUI = "00000000000000AA" }, "not a DevEUI of its own"},
 		"a device holds less":        {func(r *report) { r.Devices[9].PayloadSHA256 = "" }, `0000000000000009 holds ""`},
 		"a device runs the old one":  {func(r *report) { r.Devices[9].FirmwareVersion = "1.0.0" }, `runs version "1.0.0"`},
+		"nothing is upgraded":        {func(r *report) { r.Campaigns[2].Image = nil }, "0 campaigns with an image"},
+		"another image is upgraded":  {func(r *report) { r.Campaigns[2].Image.SHA256 = "ab" }, `leads to the image "ab"`},
+		"something else was sent":    {func(r *report) { r.Campaigns[2].PayloadBytes-- }, "want the image"},
+		"a delta without a base":     {func(r *report) { r.Campaigns[2].Image.Delta = &patch{} }, "a delta went out: true, want false"},
 		"many devices are told once": {func(r *report) { r.Devices = slices.Repeat(r.Devices[:1], devices) }, "and 194 more"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := good()
 			c.change(&r)
 			liar := func(context.Context, ...string) ([]byte, int, error) { return encode(t, r), 0, nil }
-			err := checkImage(context.Background(), liar, demo(t), "new.bin", image)
+			err := checkImage(context.Background(), liar, demo(t), whole)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want it to say %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestEachLieAboutADeltaIsFound(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*campaign)
+		want   string
+	}{
+		"no delta":             {func(c *campaign) { c.Image.Delta = nil }, "a delta went out: false, want true"},
+		"no base":              {func(c *campaign) { c.Image.Delta.FromBytes = 0 }, "delta of 3 from 0 bytes"},
+		"no patch":             {func(c *campaign) { c.Image.Delta.PatchBytes = 0 }, "delta of 0"},
+		"no signature":         {func(c *campaign) { c.Image.Delta.PatchBytes = 5 }, "delta of 5 from 9 bytes, signed 5"},
+		"another payload":      {func(c *campaign) { c.PayloadBytes = 6 }, "payload 6"},
+		"as long as the image": {func(c *campaign) { c.Image.Delta.SignedBytes, c.PayloadBytes = 8, 8 }, "the delta must be less"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := goodDelta()
+			c.change(&r.Campaigns[2])
+			liar := func(context.Context, ...string) ([]byte, int, error) { return encode(t, r), 0, nil }
+			err := checkImage(context.Background(), liar, demo(t), pair)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want it to say %q", err, c.want)
 			}
@@ -136,7 +187,7 @@ func TestEachWrongRunIsFound(t *testing.T) {
 		"hopeless loss prints nothing":  {demo(t), hopelessPrints(t, nil), "loss 0.95: standard output is no report"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := checkImage(context.Background(), c.readme, c.built, "new.bin", image)
+			err := checkImage(context.Background(), c.readme, c.built, whole)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want it to say %q", err, c.want)
 			}

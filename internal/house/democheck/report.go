@@ -17,18 +17,32 @@ type report struct {
 }
 
 type campaign struct {
-	Name           string  `json:"name"`
-	Type           string  `json:"type"`
-	Status         string  `json:"status"`
-	Devices        int     `json:"devices"`
-	Verified       int     `json:"verified"`
-	Failed         int     `json:"failed"`
-	PayloadBytes   int     `json:"payload_bytes"`
-	PayloadSHA256  string  `json:"payload_sha256"`
-	FragmentsSent  int     `json:"fragments_sent"`
-	CodedSent      int     `json:"coded_sent"`
-	AirtimeSeconds float64 `json:"airtime_seconds"`
-	ElapsedSeconds float64 `json:"elapsed_seconds"`
+	Name           string   `json:"name"`
+	Type           string   `json:"type"`
+	Status         string   `json:"status"`
+	Devices        int      `json:"devices"`
+	Verified       int      `json:"verified"`
+	Failed         int      `json:"failed"`
+	PayloadBytes   int      `json:"payload_bytes"`
+	PayloadSHA256  string   `json:"payload_sha256"`
+	FragmentsSent  int      `json:"fragments_sent"`
+	CodedSent      int      `json:"coded_sent"`
+	AirtimeSeconds float64  `json:"airtime_seconds"`
+	ElapsedSeconds float64  `json:"elapsed_seconds"`
+	Image          *upgrade `json:"image,omitempty"`
+}
+
+// upgrade is the image that a campaign has devices run.
+type upgrade struct {
+	Bytes  int    `json:"bytes"`
+	SHA256 string `json:"sha256"`
+	Delta  *patch `json:"delta,omitempty"` // what went out instead of it
+}
+
+type patch struct {
+	FromBytes   int `json:"from_bytes"`
+	PatchBytes  int `json:"patch_bytes"`
+	SignedBytes int `json:"signed_bytes"`
 }
 
 type device struct {
@@ -97,15 +111,15 @@ func (r report) succeeded() bool {
 }
 
 // check tests a report of a demo that must have gone well: n devices, all of which
-// hold the image with the SHA-256 sum. It returns all that is wrong.
-func (r report) check(n int, sum string) error {
+// hold the image with the SHA-256 sum, and got a delta of it or not. It returns all that is wrong.
+func (r report) check(n int, sum string, delta bool) error {
 	var errs []error
 	complain := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 
 	if len(r.Campaigns) != campaigns {
 		complain("%d campaigns, want %d", len(r.Campaigns), campaigns)
 	}
-	payloads, coded := 0, 0
+	payloads, coded, upgrades := 0, 0, 0
 	for _, c := range r.Campaigns {
 		if c.Status != succeeded {
 			complain("campaign %q is %s, want %s", c.Name, c.Status, succeeded)
@@ -120,6 +134,10 @@ func (r report) check(n int, sum string) error {
 			complain("campaign %q took %v s", c.Name, c.ElapsedSeconds)
 		}
 		coded += c.CodedSent
+		if c.Image != nil {
+			upgrades++
+			c.checkImage(sum, delta, complain)
+		}
 		if c.PayloadBytes == 0 { // groups only
 			continue
 		}
@@ -131,6 +149,9 @@ func (r report) check(n int, sum string) error {
 			complain("campaign %q: payload of %d bytes, SHA-256 %q, %d fragments, %v s on air: all must be told",
 				c.Name, c.PayloadBytes, c.PayloadSHA256, c.FragmentsSent, c.AirtimeSeconds)
 		}
+	}
+	if upgrades != 1 {
+		complain("%d campaigns with an image for devices to run, want one", upgrades)
 	}
 	if payloads == 0 {
 		complain("no campaign has a payload")
@@ -160,6 +181,23 @@ func (r report) check(n int, sum string) error {
 		}
 	}
 	return shorten(errs)
+}
+
+// checkImage tests what a campaign says of the image that devices run after it.
+func (c campaign) checkImage(sum string, delta bool, complain func(format string, args ...any)) {
+	i := c.Image
+	if i.SHA256 != sum {
+		complain("campaign %q leads to the image %q, want %s", c.Name, i.SHA256, sum)
+	}
+	switch d := i.Delta; {
+	case (d != nil) != delta:
+		complain("campaign %q: a delta went out: %t, want %t", c.Name, d != nil, delta)
+	case d == nil && (c.PayloadSHA256 != sum || c.PayloadBytes != i.Bytes):
+		complain("campaign %q sent %d bytes with SHA-256 %q, want the image", c.Name, c.PayloadBytes, c.PayloadSHA256)
+	case d != nil && (d.FromBytes == 0 || d.PatchBytes == 0 || d.PatchBytes >= d.SignedBytes || d.SignedBytes != c.PayloadBytes || d.SignedBytes >= i.Bytes):
+		complain("campaign %q: image of %d bytes, delta of %d from %d bytes, signed %d, payload %d: the delta must be less, and what was sent",
+			c.Name, i.Bytes, d.PatchBytes, d.FromBytes, d.SignedBytes, c.PayloadBytes)
+	}
 }
 
 // shorten joins errors; after the first few, two hundred devices say nothing new.
