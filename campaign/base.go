@@ -6,7 +6,6 @@ import (
 
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/lorawan"
-	"github.com/starling-fuota/starling/lorawan/firmware"
 )
 
 // A delta is for devices that run its base. What a device runs is known from before, or is asked in the probe; whatever
@@ -96,7 +95,7 @@ func (c *Campaign) toLane(i, to int) {
 }
 
 // baseless takes device i out of the campaign if no lane is for what it says it runs, and else moves it there.
-func (c *Campaign) baseless(i int, ans firmware.DevVersionAns) bool {
+func (c *Campaign) baseless(i int) bool {
 	if c.spec.Type != fleet.FOTACampaign || c.toBase(i) {
 		return false
 	}

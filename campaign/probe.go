@@ -137,7 +137,7 @@ func (c *Campaign) probed(i int, in Heard) bool {
 			c.foundClock(i, in, ans)
 		case firmware.DevVersionAns:
 			to = questions[0]
-			if q == to && c.outstanding(i) && (c.upToDate(i, ans) || c.baseless(i, ans)) {
+			if q == to && c.outstanding(i) && (c.upToDate(i, ans) || c.baseless(i)) {
 				return true
 			}
 		}

@@ -168,7 +168,10 @@ func TestValidateNamesTheFieldThatIsWrong(t *testing.T) {
 		{"sha256", fil(func(f *fleet.File) { f.SHA256 = strings.Repeat("AB", 32) })},
 		{"size", fil(func(f *fleet.File) { f.Size = 0 })},
 		{"file_id", camp(func(c *fleet.Campaign) { c.FileID = "" })},
-		{"file_id", camp(func(c *fleet.Campaign) { c.Type, c.RebootAt = fleet.MCGroupCampaign, time.Time{}; c.Delta = fleet.DeltaAuto })},
+		{"file_id", camp(func(c *fleet.Campaign) {
+			c.Type, c.RebootAt = fleet.MCGroupCampaign, time.Time{}
+			c.Delta = fleet.DeltaAuto
+		})},
 		{"reboot_at", camp(func(c *fleet.Campaign) { c.Type, c.Delta = fleet.BinaryCampaign, fleet.DeltaAuto })},
 		{"delta", camp(func(c *fleet.Campaign) { c.Type, c.RebootAt = fleet.BinaryCampaign, time.Time{} })},
 		{"delta", camp(func(c *fleet.Campaign) { c.Delta = 3 })},

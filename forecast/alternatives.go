@@ -112,12 +112,36 @@ func markBest(all []Alternative) {
 	}
 }
 
-// compare predicts the campaign with the other file.
+// otherWay returns the campaign without deltas if some devices get one, and with deltas if none does; false: there is no
+// other way.
+func otherWay(r campaign.Request, planned *campaign.Spec, other *OtherFile) (campaign.Request, bool) {
+	switch {
+	case hasDeltas(planned) && r.File.Type != fleet.DeltaFile:
+		r.Campaign.Delta = fleet.DeltaOff
+	case len(r.Deltas) > 0:
+		r.Campaign.Delta = fleet.DeltaAuto
+		p, err := campaign.Plan(r)
+		return r, err == nil && hasDeltas(&p.Spec)
+	case other == nil:
+		return r, false
+	default:
+		r.File, r.Payload = &other.File, other.Payload
+		if r.Campaign.FileID, r.Campaign.Delta = r.File.ID, fleet.DeltaOff; r.File.Type == fleet.DeltaFile {
+			r.Campaign.Delta = fleet.DeltaAuto
+		}
+	}
+	return r, true
+}
+
+// hasDeltas tells if some devices get a delta, by what is known of them.
+func hasDeltas(s *campaign.Spec) bool {
+	return slices.ContainsFunc(lanesOf(s), func(l Lane) bool { return !l.Base.IsZero() })
+}
+
+// compare predicts the campaign the other way.
 func compare(r campaign.Request, o Options) (*Comparison, error) {
-	r.File, r.Payload = &o.Other.File, o.Other.Payload
-	r.Campaign.FileID = r.File.ID
 	found, problem, err := predictOther(r, o, wholeBudget/4)
-	return &Comparison{FileID: r.File.ID, Type: r.File.Type, Size: len(r.Payload), Prediction: found.prediction, Problem: problem}, err
+	return &Comparison{Mode: r.Campaign.Delta, FileID: r.File.ID, Type: r.File.Type, Size: len(r.Payload), Prediction: found.prediction, Problem: problem}, err
 }
 
 // other is what has been found of a variant of the campaign.

@@ -18,6 +18,7 @@ type Plan struct {
 	Type     fleet.CampaignType `json:"type"`
 	At       time.Time          `json:"at"`      // when it would start
 	Devices  int                `json:"devices"` // that take part
+	Asked    int                `json:"asked"`   // of them, those that are asked first what they run, because their lane depends on it
 	Lanes    []Lane             `json:"lanes"`
 	// Excluded devices are named by the campaign and do not take part, ascending by DevEUI.
 	Excluded []campaign.Excluded `json:"excluded"`
@@ -36,7 +37,9 @@ type Lane struct {
 	Class         fleet.Class          `json:"class"`
 	DataRate      uint8                `json:"data_rate"`
 	Devices       int                  `json:"devices"`
+	Asked         int                  `json:"asked"`         // of them, see Plan.Asked: another lane may turn out to be theirs
 	Version       lorawan.Version      `json:"fragmentation"` // TS004
+	Base          fleet.Firmware       `json:"base,omitzero"` // that a delta leads from; zero: no delta
 	Size          int                  `json:"size"`          // bytes of the block
 	FragSize      uint8                `json:"frag_size"`     // bytes
 	NbFrag        uint16               `json:"nb_frag"`
@@ -70,6 +73,7 @@ const (
 	ReasonSessionStart Reason = "plan.session_start"
 	ReasonFailures     Reason = "plan.failures_expected"
 	ReasonSampled      Reason = "plan.sampled"
+	ReasonDeltasOnTop  Reason = "plan.deltas_on_top"
 	ReasonGroupInUse   Reason = "blocked.group_in_use"
 )
 
@@ -89,13 +93,15 @@ type Alternative struct {
 	Problem    *Finding    `json:"problem,omitempty"`
 }
 
-// Comparison is the same campaign with another file, full image against delta.
+// Comparison is the same campaign the other way: the full image to all against deltas. It names another file, or has
+// another delta mode.
 type Comparison struct {
-	FileID     string         `json:"file_id"`
-	Type       fleet.FileType `json:"type"`
-	Size       int            `json:"size"` // bytes
-	Prediction *Prediction    `json:"prediction,omitempty"`
-	Problem    *Finding       `json:"problem,omitempty"`
+	Mode       fleet.DeltaMode `json:"delta"`
+	FileID     string          `json:"file_id"`
+	Type       fleet.FileType  `json:"type"`
+	Size       int             `json:"size"` // bytes of the file
+	Prediction *Prediction     `json:"prediction,omitempty"`
+	Problem    *Finding        `json:"problem,omitempty"`
 }
 
 // Options steer New.
@@ -103,7 +109,8 @@ type Options struct {
 	Assumptions  Assumptions
 	At           time.Time // when the campaign would start
 	Alternatives bool      // compare data rates and classes
-	// Other is the file to compare with, nil for none: the full image of a delta, or the delta of a full image.
+	// Other is the file to compare with, nil for none: the full image of a delta, or the delta of a full image. A campaign
+	// whose request has deltas is compared with itself in another delta mode.
 	Other     *OtherFile
 	Interrupt func() error // see Effort
 }
@@ -139,6 +146,9 @@ func New(r campaign.Request, o Options) (Plan, error) {
 	}
 	out.Devices = len(planned.Spec.Devices)
 	out.Lanes = lanesOf(&planned.Spec)
+	for _, l := range out.Lanes {
+		out.Asked += l.Asked
+	}
 	prediction, err := Predict(&r, planned, o.Assumptions, effortFor(&planned.Spec, &o.Assumptions, wholeBudget, o.Interrupt), o.At)
 	switch finding, ok := unpredicted(err); {
 	case ok:
@@ -154,8 +164,8 @@ func New(r campaign.Request, o Options) (Plan, error) {
 			return out, err
 		}
 	}
-	if o.Other != nil && out.Prediction != nil {
-		out.Delta, err = compare(r, o)
+	if other, ok := otherWay(r, &planned.Spec, o.Other); ok && out.Prediction != nil {
+		out.Delta, err = compare(other, o)
 	}
 	return out, err
 }
@@ -187,9 +197,11 @@ const (
 // fragments comes on top, and an uplink with what it brings is worth some. Each link to a gateway
 // doubles it, and each gateway has work of its own.
 func cost(s *campaign.Spec, a *Assumptions) int {
-	most := 0
-	for _, l := range s.Lanes {
-		most = max(most, int(l.NbFrag))
+	most, devices := 0, members(s)
+	for i, l := range s.Lanes {
+		if devices[i] > 0 {
+			most = max(most, int(l.NbFrag))
+		}
 	}
 	const uplinks, perUplink = 40, 5
 	links := max(a.Reach, 1) + a.gatewaysFor(len(s.Devices))/len(s.Devices)
@@ -211,7 +223,12 @@ func effortFor(s *campaign.Spec, a *Assumptions, budget int, interrupt func() er
 }
 
 func lanesOf(s *campaign.Spec) []Lane {
-	members := members(s)
+	members, asked := members(s), make([]int, len(s.Lanes))
+	for _, d := range s.Devices {
+		if d.Ask {
+			asked[d.Lane]++
+		}
+	}
 	out := make([]Lane, 0, len(s.Lanes))
 	for i, l := range s.Lanes {
 		if members[i] == 0 {
@@ -220,8 +237,8 @@ func lanesOf(s *campaign.Spec) []Lane {
 		g := &s.Groups[l.Group]
 		airtime, _ := g.Band.DownlinkAirtime(g.DataRate, int(l.FragSize)+fragmentOverhead)
 		out = append(out, Lane{
-			Group: g.DevEUI, Band: g.Band.String(), Class: g.Class, DataRate: g.DataRate, Devices: members[i], Version: l.Version,
-			Size: l.Size, FragSize: l.FragSize, NbFrag: l.NbFrag, Padding: l.Padding, Coded: l.Coded, MaxCoded: l.MaxCoded, Redundancy: l.Redundancy,
+			Group: g.DevEUI, Band: g.Band.String(), Class: g.Class, DataRate: g.DataRate, Devices: members[i], Asked: asked[i], Version: l.Version,
+			Base: l.Base, Size: l.Size, FragSize: l.FragSize, NbFrag: l.NbFrag, Padding: l.Padding, Coded: l.Coded, MaxCoded: l.MaxCoded, Redundancy: l.Redundancy,
 			FrameAirtime: airtime.Seconds(), FrameInterval: g.FrameInterval.Seconds(),
 		})
 	}
@@ -239,6 +256,7 @@ func (p *Plan) look(s *campaign.Spec) {
 	if slices.ContainsFunc(s.Lanes, func(l campaign.Lane) bool { return l.Redundancy == fleet.Carousel }) {
 		p.warn(ReasonCarousel, "fragments are sent again instead of coded ones: that helps only decoders that take fragments in any order; adaptive redundancy helps all")
 	}
+	p.lookAtDeltas()
 	f := p.Prediction
 	if f == nil {
 		return
@@ -266,6 +284,22 @@ func (p *Plan) look(s *campaign.Spec) {
 	for _, e := range f.Energy {
 		if e.BatteryPercent > muchBattery {
 			p.warn(ReasonBattery, "it takes %.1f %% of the battery of devices with profile %s: class B, or a faster data rate, takes less", e.BatteryPercent, e.ProfileID)
+		}
+	}
+}
+
+// lookAtDeltas warns of groups in which some devices surely need the full image: what is sent to all of a group anyway
+// makes deltas for the others an addition.
+func (p *Plan) lookAtDeltas() {
+	deltas := map[lorawan.EUI64]int{} // fragments
+	for _, l := range p.Lanes {
+		if !l.Base.IsZero() {
+			deltas[l.Group] += int(l.NbFrag)
+		}
+	}
+	for _, l := range p.Lanes {
+		if n := deltas[l.Group]; l.Base.IsZero() && l.Devices > l.Asked && n > 0 {
+			p.warn(ReasonDeltasOnTop, "group %s sends the full image for %d devices, and deltas of %d fragments on top of its %d: delta off sends less; a campaign of their own for those devices lets the others gain", l.Group, l.Devices-l.Asked, n, l.NbFrag)
 		}
 	}
 }

@@ -23,6 +23,7 @@ type campaign struct {
 	DeviceSets       *[]string    `json:"device_sets,omitempty" maxItems:"1000" pattern:"^[0-9A-Za-z_-]{1,64}$" patternDescription:"an identifier" doc:"Identifiers of device sets"`
 	Regions          *[]string    `json:"regions,omitempty" maxItems:"1000" pattern:"^[0-9A-Za-z_-]{1,64}$" patternDescription:"an identifier" doc:"Identifiers of regions"`
 	FileID           *string      `json:"file_id,omitempty" pattern:"^([0-9A-Za-z_-]{1,64})?$" patternDescription:"an identifier"`
+	Delta            *string      `json:"delta,omitempty" enum:"auto,off,only" doc:"FOTA with a full image: auto sends each device the delta for the version that it runs, else the image; off sends the image to all; with only, who has no delta does not take part. Default auto"`
 	RebootAt         *time.Time   `json:"reboot_at,omitempty" pattern:"^(19[7-9][0-9]|20[0-9][0-9]|21[0-8][0-9])-" patternDescription:"a time within the years 1970 to 2189" doc:"FOTA only; none: at once"`
 	SessionStart     *time.Time   `json:"session_start,omitempty" pattern:"^(19[7-9][0-9]|20[0-9][0-9]|21[0-8][0-9])-" patternDescription:"a time within the years 1970 to 2189" doc:"None: computed"`
 	MaxDuration      *float64     `json:"max_duration_s,omitempty" minimum:"0" maximum:"7776000" multipleOf:"1" doc:"Afterwards devices are back in class A"`
@@ -69,7 +70,7 @@ type policy struct {
 func showCampaign(c fleet.Campaign) campaign {
 	p := c.Policy
 	return campaign{ID: &c.ID, Name: &c.Name, Description: &c.Description, Type: text(c.Type), DeviceSets: &c.DeviceSets, Regions: &c.Regions,
-		FileID: &c.FileID, RebootAt: when(c.RebootAt), SessionStart: when(c.SessionStart), MaxDuration: seconds(c.MaxDuration),
+		FileID: &c.FileID, Delta: text(c.Delta), RebootAt: when(c.RebootAt), SessionStart: when(c.SessionStart), MaxDuration: seconds(c.MaxDuration),
 		SuccessThreshold: &c.SuccessThreshold, Status: text(c.Status), StatusReason: &c.StatusReason, Paused: &c.Paused,
 		Created: when(c.Created), Started: when(c.Started), Ended: when(c.Ended), LastChanged: when(c.LastChanged), Archived: &c.Archived, Revision: &c.Revision,
 		Schedule: showSchedule(c.Schedule), Phases: new(each(c.Phases, showPhase)), Abort: new(each(c.Abort, showAbortRule)),
@@ -89,6 +90,7 @@ func (in *campaign) apply(c *fleet.Campaign) error {
 	set(&c.DeviceSets, in.DeviceSets)
 	set(&c.Regions, in.Regions)
 	set(&c.FileID, in.FileID)
+	read(&r, "delta", &c.Delta, in.Delta, fleet.ParseDeltaMode)
 	readTime(&r, "reboot_at", &c.RebootAt, in.RebootAt)
 	readTime(&r, "session_start", &c.SessionStart, in.SessionStart)
 	setSeconds(&c.MaxDuration, in.MaxDuration)

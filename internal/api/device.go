@@ -22,26 +22,27 @@ func stampOf(created, updated time.Time, revision int64) Stamp {
 
 // device is a fleet.Device in JSON.
 type device struct {
-	DevEUI          *string    `json:"dev_eui,omitempty" pattern:"^[0-9a-fA-F]{16}$" patternDescription:"16 hexadecimal digits" doc:"16 hexadecimal digits; cannot be changed" example:"0004a30b00112233"`
-	Name            *string    `json:"name,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
-	Tag             *string    `json:"tag,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters" doc:"Free text to search for"`
-	Classes         *string    `json:"classes,omitempty" pattern:"^([BC](,[BC])?)?$" patternDescription:"B, C or B,C" doc:"Multicast session classes it supports: B, C or B,C"`
-	LoRaWANVersion  *string    `json:"lorawan_version,omitempty" enum:"1.0,1.1" doc:"Default 1.0"`
-	RootKey         *string    `json:"root_key,omitempty" writeOnly:"true" pattern:"^[0-9a-fA-F]{32}$" patternDescription:"32 hexadecimal digits" doc:"GenAppKey (1.0) or AppKey (1.1), 32 hexadecimal digits"`
-	RootKeySet      *bool      `json:"root_key_set,omitempty" readOnly:"true" doc:"Whether a key is stored"`
-	ProfileID       *string    `json:"profile_id,omitempty" pattern:"^([0-9A-Za-z_-]{1,64})?$" patternDescription:"an identifier"`
-	Band            *string    `json:"band,omitempty" enum:",EU868,US915,AU915,AS923,AS923-2,AS923-3,AS923-4,IN865,KR920,CN470,RU864,EU433" doc:"Such as EU868; empty: any"`
-	Packages        *packages  `json:"packages,omitempty" doc:"Package versions that differ from the profile's, 0: as the profile says"`
-	Firmware        *string    `json:"firmware,omitempty" pattern:"^(|[0-9A-Fa-f]{8}|(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])([.](25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3})$" patternDescription:"X.Y.Z.P or 8 hexadecimal digits" doc:"X.Y.Z.P or 8 hexadecimal digits; empty: unknown" example:"1.2.0.0"`
-	FirmwareChanged *time.Time `json:"firmware_changed,omitempty" readOnly:"true" doc:"When firmware was last reported or recorded"`
-	Archived        *bool      `json:"archived,omitempty"`
+	DevEUI           *string    `json:"dev_eui,omitempty" pattern:"^[0-9a-fA-F]{16}$" patternDescription:"16 hexadecimal digits" doc:"16 hexadecimal digits; cannot be changed" example:"0004a30b00112233"`
+	Name             *string    `json:"name,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
+	Tag              *string    `json:"tag,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters" doc:"Free text to search for"`
+	Classes          *string    `json:"classes,omitempty" pattern:"^([BC](,[BC])?)?$" patternDescription:"B, C or B,C" doc:"Multicast session classes it supports: B, C or B,C"`
+	LoRaWANVersion   *string    `json:"lorawan_version,omitempty" enum:"1.0,1.1" doc:"Default 1.0"`
+	RootKey          *string    `json:"root_key,omitempty" writeOnly:"true" pattern:"^[0-9a-fA-F]{32}$" patternDescription:"32 hexadecimal digits" doc:"GenAppKey (1.0) or AppKey (1.1), 32 hexadecimal digits"`
+	RootKeySet       *bool      `json:"root_key_set,omitempty" readOnly:"true" doc:"Whether a key is stored"`
+	ProfileID        *string    `json:"profile_id,omitempty" pattern:"^([0-9A-Za-z_-]{1,64})?$" patternDescription:"an identifier"`
+	Band             *string    `json:"band,omitempty" enum:",EU868,US915,AU915,AS923,AS923-2,AS923-3,AS923-4,IN865,KR920,CN470,RU864,EU433" doc:"Such as EU868; empty: any"`
+	Packages         *packages  `json:"packages,omitempty" doc:"Package versions that differ from the profile's, 0: as the profile says"`
+	Firmware         *string    `json:"firmware,omitempty" pattern:"^(|[0-9A-Fa-f]{8}|(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])([.](25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3})$" patternDescription:"X.Y.Z.P or 8 hexadecimal digits" doc:"X.Y.Z.P or 8 hexadecimal digits; empty: unknown" example:"1.2.0.0"`
+	FirmwareChanged  *time.Time `json:"firmware_changed,omitempty" readOnly:"true" doc:"When firmware was last reported or recorded"`
+	FirmwareReported *time.Time `json:"firmware_reported,omitempty" readOnly:"true" doc:"When the device itself has told its version last; none: it has not, firmware is what somebody has recorded"`
+	Archived         *bool      `json:"archived,omitempty"`
 	Stamp
 }
 
 func showDevice(d fleet.Device) device {
 	return device{DevEUI: text(d.DevEUI), Name: &d.Name, Tag: &d.Tag, Classes: text(d.Classes), LoRaWANVersion: text(d.LoRaWANVersion),
 		RootKeySet: new(!d.RootKey.IsZero()), ProfileID: &d.ProfileID, Band: band(d.Band), Packages: showPackages(d.Packages), Firmware: text(d.Firmware),
-		FirmwareChanged: when(d.FirmwareChanged), Archived: &d.Archived, Stamp: stampOf(d.CreatedAt, d.UpdatedAt, d.Revision)}
+		FirmwareChanged: when(d.FirmwareChanged), FirmwareReported: when(d.FirmwareReported), Archived: &d.Archived, Stamp: stampOf(d.CreatedAt, d.UpdatedAt, d.Revision)}
 }
 
 func (in *device) apply(d *fleet.Device) error {

@@ -79,7 +79,7 @@ func (c *contract) body(kind, token string) map[string]any {
 	name := fmt.Sprintf("example %d", n)
 	switch kind {
 	case "device-profiles":
-		return map[string]any{"name": name, "producer_id": "acme", "module_id": fmt.Sprint("m", n), "hw_revision": 1, "default_uplink_period_s": 600,
+		return map[string]any{"name": name, "producer_id": "acme", "module_id": fmt.Sprint("m", n), "hw_revision": 1, "default_uplink_period_s": 600, "library": "smart_delta", "delta_formats": []any{"detools"},
 			"packages": map[string]any{"mc_setup": 2, "fragmentation": 2}}
 	case "devices":
 		return map[string]any{"dev_eui": fmt.Sprintf("%016x", n), "name": name, "classes": "B,C", "root_key": aKey, "profile_id": c.profile(token), "firmware": "1.0.0.0", "band": "EU868"}
@@ -96,7 +96,7 @@ func (c *contract) body(kind, token string) map[string]any {
 		return map[string]any{"name": name, "private_key": aPrivateKey()}
 	case "campaigns":
 		return map[string]any{"name": name, "device_sets": []any{c.make("device-sets", token)}, "regions": []any{c.make("regions", token)},
-			"file_id": c.make("files", token), "max_duration_s": 32760, "success_threshold": 95, "policy": map[string]any{"retries": 5},
+			"file_id": c.make("files", token), "delta": "only", "max_duration_s": 32760, "success_threshold": 95, "policy": map[string]any{"retries": 5},
 			"schedule": map[string]any{"windows": []any{map[string]any{"days": []any{"sat"}, "from": "22:00", "to": "05:30", "time_zone": "Europe/Paris"}}, "reboot": "countdown"},
 			"phases":   []any{map[string]any{"name": "canary", "devices": 1, "promotion": map[string]any{"soak_s": 60}}},
 			"abort":    []any{map[string]any{"kind": "any", "above_percent": 10}}, "catch_up": map[string]any{"rounds": 1}}

@@ -125,7 +125,7 @@ func showCampaignReport(o *service.Outcome) campaignReport {
 		}),
 		Groups: each(r.Groups, func(g machine.GroupReport) groupReport {
 			return groupReport{g.DevEUI.String(), g.Devices, g.Verified, g.Sessions, g.Frames, g.Airtime,
-				each(g.Lanes, func(l machine.LaneReport) laneReport { 
+				each(g.Lanes, func(l machine.LaneReport) laneReport {
 					return laneReport{l.FragIndex, l.Base.String(), l.Size, l.Devices, l.Verified, l.NbFrag, l.FragSize, l.Sent, l.Coded, l.Rounds, l.WorstMissing, l.Needed}
 				})}
 		}),

@@ -61,6 +61,7 @@ type plan struct {
 	Type          string        `json:"type" enum:"FOTA,BINARY,MCGROUP"`
 	At            time.Time     `json:"at" doc:"When it would start"`
 	Devices       int           `json:"devices" doc:"That take part"`
+	Asked         int           `json:"asked" doc:"Of the devices, those that are asked first what they run, because their lane depends on it"`
 	Lanes         []lane        `json:"lanes" doc:"Devices of one group that receive the same fragments"`
 	Excluded      []excluded    `json:"excluded" doc:"Devices that do not take part, the first 1000"`
 	ExcludedCount int           `json:"excluded_count" doc:"All of them"`
@@ -77,7 +78,9 @@ type lane struct {
 	Class         string  `json:"class" enum:"B,C"`
 	DataRate      uint8   `json:"data_rate"`
 	Devices       int     `json:"devices"`
+	Asked         int     `json:"asked" doc:"Of the devices, those that are asked first what they run: another lane may turn out to be theirs"`
 	Version       int     `json:"fragmentation" doc:"Version of TS004"`
+	Base          string  `json:"base,omitempty" doc:"Version that devices run, of a delta; none: no delta"`
 	Size          int     `json:"size" doc:"Bytes"`
 	FragSize      int     `json:"frag_size" doc:"Bytes"`
 	NbFrag        int     `json:"nb_frag"`
@@ -170,6 +173,7 @@ type alternative struct {
 }
 
 type comparison struct {
+	Mode       string      `json:"delta" enum:"auto,off,only" doc:"Of the campaign it is compared with"`
 	FileID     string      `json:"file_id"`
 	Type       string      `json:"type" enum:"firmware,delta"`
 	Size       int         `json:"size" doc:"Bytes"`
@@ -181,11 +185,11 @@ type comparison struct {
 const mostExcluded = 1000
 
 func showPlan(p forecast.Plan) plan {
-	out := plan{CampaignID: p.Campaign, Type: p.Type.String(), At: p.At, Devices: p.Devices, Lanes: make([]lane, len(p.Lanes)),
+	out := plan{CampaignID: p.Campaign, Type: p.Type.String(), At: p.At, Devices: p.Devices, Asked: p.Asked, Lanes: make([]lane, len(p.Lanes)),
 		Excluded: []excluded{}, ExcludedCount: len(p.Excluded), Blockers: each(p.Blockers, showFinding), Warnings: each(p.Warnings, showFinding),
 		Prediction: showPrediction(p.Prediction), Alternatives: make([]alternative, len(p.Alternatives))}
 	for i, l := range p.Lanes {
-		out.Lanes[i] = lane{l.Group.String(), l.Band, l.Class.String(), l.DataRate, l.Devices, int(l.Version), l.Size, int(l.FragSize), int(l.NbFrag), int(l.Padding),
+		out.Lanes[i] = lane{l.Group.String(), l.Band, l.Class.String(), l.DataRate, l.Devices, l.Asked, int(l.Version), l.Base.String(), l.Size, int(l.FragSize), int(l.NbFrag), int(l.Padding),
 			int(l.Coded), int(l.MaxCoded), l.Redundancy.String(), l.FrameAirtime, l.FrameInterval}
 	}
 	for _, x := range p.Excluded[:min(len(p.Excluded), mostExcluded)] {
@@ -196,7 +200,7 @@ func showPlan(p forecast.Plan) plan {
 			showPrediction(a.Prediction), orNone(a.Problem, showFinding)}
 	}
 	if d := p.Delta; d != nil {
-		out.Delta = &comparison{d.FileID, d.Type.String(), d.Size, showPrediction(d.Prediction), orNone(d.Problem, showFinding)}
+		out.Delta = &comparison{d.Mode.String(), d.FileID, d.Type.String(), d.Size, showPrediction(d.Prediction), orNone(d.Problem, showFinding)}
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"github.com/starling-fuota/starling/delta"
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/lorawan"
 )
@@ -19,6 +20,7 @@ type profile struct {
 	MCUType             *string   `json:"mcu_type,omitempty" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters"`
 	Library             *string   `json:"library,omitempty" enum:",smart_delta,other"`
 	SmartDeltaKeyID     *string   `json:"smart_delta_key_id,omitempty" pattern:"^([0-9A-Za-z_-]{1,64})?$" patternDescription:"an identifier"`
+	DeltaFormats        *[]string `json:"delta_formats,omitempty" maxItems:"20" enum:"hpatchlite,hpatchlite-inplace,hpatchlite-relocated,detools,detools-inplace" doc:"Delta formats that devices with smart_delta decode, which campaigns and the format auto keep to; none: any"`
 	Packages            *packages `json:"packages,omitempty" doc:"Package versions of the device, 0: absent"`
 	Ports               *ports    `json:"ports,omitempty" doc:"FPort of each package, 0: the package's default"`
 	Decoder             *decoder  `json:"decoder,omitempty" doc:"Limits of the fragmentation decoder, 0: unlimited"`
@@ -69,10 +71,11 @@ func showProfile(p fleet.DeviceProfile) profile {
 	return profile{ID: &p.ID, Name: &p.Name, Description: &p.Description, ProducerID: &p.ProducerID, ModuleID: &p.ModuleID,
 		HWRevision: &p.HWRevision, HWVersion: &p.HWVersion, TimeTolerance: seconds(p.TimeTolerance),
 		DefaultUplinkPeriod: seconds(p.DefaultUplinkPeriod), MCUType: &p.MCUType, Library: text(p.Library), SmartDeltaKeyID: &p.SmartDeltaKeyID,
-		Packages:    showPackages(p.Packages),
-		Ports:       &ports{&p.Ports.ClockSync, &p.Ports.McSetup, &p.Ports.Fragmentation, &p.Ports.FirmwareMgmt},
-		Decoder:     &decoder{&d.MaxNbFrag, &d.MinFragSize, &d.MaxFragSize, &d.FragSizeMultiple, &d.MaxLost},
-		StatusStyle: text(p.StatusStyle), RebootsItself: &p.RebootsItself, FirmwareDialect: text(p.FirmwareDialect), MaxGroups: &p.MaxGroups,
+		DeltaFormats: new(each(p.DeltaFormats, func(f delta.Format) string { return string(f) })),
+		Packages:     showPackages(p.Packages),
+		Ports:        &ports{&p.Ports.ClockSync, &p.Ports.McSetup, &p.Ports.Fragmentation, &p.Ports.FirmwareMgmt},
+		Decoder:      &decoder{&d.MaxNbFrag, &d.MinFragSize, &d.MaxFragSize, &d.FragSizeMultiple, &d.MaxLost},
+		StatusStyle:  text(p.StatusStyle), RebootsItself: &p.RebootsItself, FirmwareDialect: text(p.FirmwareDialect), MaxGroups: &p.MaxGroups,
 		Power:      &power{&p.Power.Volts, &p.Power.TransmitMA, &p.Power.ReceiveMA, &p.Power.SleepMA, &p.Power.BatteryMAH},
 		Descriptor: text(p.Descriptor), Archived: &p.Archived, Stamp: stampOf(p.CreatedAt, p.UpdatedAt, p.Revision)}
 }
@@ -90,6 +93,12 @@ func (in *profile) apply(p *fleet.DeviceProfile) error {
 	set(&p.MCUType, in.MCUType)
 	read(&r, "library", &p.Library, in.Library, fleet.ParseLibrary)
 	set(&p.SmartDeltaKeyID, in.SmartDeltaKeyID)
+	if f := in.DeltaFormats; f != nil {
+		p.DeltaFormats = nil
+		for _, name := range *f {
+			p.DeltaFormats = append(p.DeltaFormats, delta.Format(name)) // Validate knows them
+		}
+	}
 	in.Packages.apply(&p.Packages)
 	if o := in.Ports; o != nil {
 		set(&p.Ports.ClockSync, o.ClockSync)

@@ -45,6 +45,8 @@ func TestEveryFriendlyColumnIsChecked(t *testing.T) {
 	const profile, region, set = "producer_id,module_id,hw_revision,name,", "name,groups\n", "name,devices,filter\n"
 	for _, tc := range []struct{ kind, file, want string }{
 		{"profiles", profile + "library\nA,B,1,n,smart\n", "column E (library): is no library"},
+		{"profiles", profile + "delta_formats\nA,B,1,n,detools;auto\n", "column E (delta_formats): has no delta format"},
+		{"profiles", profile + "delta_formats\nA,B,1,n,detools;detools\n", "column E (delta_formats): delta_formats[1] is in the list twice"},
 		{"profiles", profile + "status_style\nA,B,1,n,x\n", "column E (status_style): is no status style"},
 		{"profiles", profile + "firmware_dialect\nA,B,1,n,x\n", "column E (firmware_dialect): is no firmware dialect"},
 		{"profiles", profile + "descriptor\nA,B,1,n,xyz\n", "column E (descriptor): is no descriptor template"},

@@ -61,6 +61,7 @@ var campaignColumns = []column[fleet.Campaign]{
 	informing("device_sets", func(c *fleet.Campaign) string { return strings.Join(c.DeviceSets, ";") }),
 	informing("regions", func(c *fleet.Campaign) string { return strings.Join(c.Regions, ";") }),
 	informing("file_id", func(c *fleet.Campaign) string { return c.FileID }),
+	informing("delta", func(c *fleet.Campaign) string { return c.Delta.String() }),
 	informing("created", func(c *fleet.Campaign) string { return writeTime(c.Created) }),
 	informing("started", func(c *fleet.Campaign) string { return writeTime(c.Started) }),
 	informing("last_changed", func(c *fleet.Campaign) string { return writeTime(c.LastChanged) }),

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/starling-fuota/starling/delta"
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/bulk"
 	"github.com/starling-fuota/starling/lorawan"
@@ -70,12 +71,12 @@ func TestColumnsAreTheFieldsOfTheJSON(t *testing.T) {
 		SmartDeltaKeyID: "k", Descriptor: [4]byte{1, 2, 3, 4}, CreatedAt: day, UpdatedAt: day, Revision: 1}
 	key := fleet.SmartDeltaKey{ID: "k", SubscriberID: "s", Name: "n", Description: "d", PublicKey: []byte{1, 2, 3}, PrivateKey: []byte("private"), CreatedAt: day, UpdatedAt: day, Revision: 1}
 	campaign := fleet.Campaign{ID: "c", SubscriberID: "s", Name: "n", Description: "d", Created: day, Started: day, LastChanged: day, Ended: day, Type: fleet.BinaryCampaign,
-		DeviceSets: []string{"a", "b"}, Regions: []string{"r"}, RebootAt: day, SessionStart: day, FileID: "f", Status: fleet.Failed, StatusReason: "why", Paused: true,
+		DeviceSets: []string{"a", "b"}, Regions: []string{"r"}, Delta: fleet.DeltaOnly, RebootAt: day, SessionStart: day, FileID: "f", Status: fleet.Failed, StatusReason: "why", Paused: true,
 		MaxDuration: time.Hour, SuccessThreshold: 99.5, Revision: 1, Policy: fleet.CampaignPolicy{Setup: fleet.SequentialSetup, Redundancy: fleet.Carousel, Probe: true, CloseAtThreshold: true,
 			Retries: -1, LateAnswer: time.Second, SessionLead: time.Second, BeaconsToWait: 1, FirstFragmentDelay: time.Second, MulticastDelay: 1500 * time.Millisecond, FragSize: 1,
 			MaxCodedPercent: 1, MaxRounds: 1, StatusByMulticastAbove: 1, FlashTime: time.Second}}
 	profile := fleet.DeviceProfile{ID: "p", SubscriberID: "s", Name: "n", Description: "d", ProducerID: "a", ModuleID: "m", HWRevision: 1, HWVersion: 2, TimeTolerance: time.Second,
-		DefaultUplinkPeriod: time.Minute, MCUType: "M0", Library: fleet.OtherLibrary, SmartDeltaKeyID: "k", Packages: fleet.Packages{ClockSync: 1, McSetup: 2, Fragmentation: 2, FirmwareMgmt: 1, MultiPackage: 1},
+		DefaultUplinkPeriod: time.Minute, MCUType: "M0", Library: fleet.OtherLibrary, SmartDeltaKeyID: "k", DeltaFormats: []delta.Format{delta.Detools}, Packages: fleet.Packages{ClockSync: 1, McSetup: 2, Fragmentation: 2, FirmwareMgmt: 1, MultiPackage: 1},
 		Ports: fleet.Ports{ClockSync: 1, McSetup: 2, Fragmentation: 3, FirmwareMgmt: 4}, Decoder: fleet.Decoder{MaxNbFrag: 1, MinFragSize: 2, MaxFragSize: 3, FragSizeMultiple: 1, MaxLost: 5},
 		StatusStyle: fleet.StatusLBM, RebootsItself: true, FirmwareDialect: fleet.TS006RC1, MaxGroups: 4, Descriptor: descriptor, Power: fleet.Power{Volts: 3, TransmitMA: 40, ReceiveMA: 10, SleepMA: 0.001, BatteryMAH: 2400}, CreatedAt: day, UpdatedAt: day, Revision: 1}
 	region := fleet.Region{ID: "r", SubscriberID: "s", Name: "n", Description: "d", Groups: []lorawan.EUI64{{1}, {2}}, CreatedAt: day, UpdatedAt: day, Revision: 1}

@@ -1,11 +1,14 @@
 package bulk
 
 import (
+	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/starling-fuota/starling/delta"
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/lorawan"
 )
@@ -29,6 +32,7 @@ var profileColumns = []column[fleet.DeviceProfile]{
 	field("library", "", func(p *fleet.DeviceProfile) *fleet.Library { return &p.Library },
 		readNamed(fleet.ParseLibrary, "library", "use smart_delta or other"), writeStringer[fleet.Library]).called("fuotalibrary"),
 	textField("smart_delta_key_id", "", func(p *fleet.DeviceProfile) *string { return &p.SmartDeltaKeyID }).called("smartdeltakey"),
+	deltaFormats(),
 	packageVersion("clock_sync", func(p *fleet.DeviceProfile) *lorawan.Version { return &p.Packages.ClockSync }),
 	packageVersion("mc_setup", func(p *fleet.DeviceProfile) *lorawan.Version { return &p.Packages.McSetup }),
 	packageVersion("fragmentation", func(p *fleet.DeviceProfile) *lorawan.Version { return &p.Packages.Fragmentation }),
@@ -56,6 +60,34 @@ var profileColumns = []column[fleet.DeviceProfile]{
 	figure("power.receive_ma", func(p *fleet.DeviceProfile) *float64 { return &p.Power.ReceiveMA }),
 	figure("power.sleep_ma", func(p *fleet.DeviceProfile) *float64 { return &p.Power.SleepMA }),
 	figure("power.battery_mah", func(p *fleet.DeviceProfile) *float64 { return &p.Power.BatteryMAH }),
+}
+
+// deltaFormats returns the column of a list of names, with semicolons between them.
+func deltaFormats() column[fleet.DeviceProfile] {
+	return column[fleet.DeviceProfile]{
+		name: "delta_formats", reference: absent, friendly: true,
+		read: func(cell string, p *fleet.DeviceProfile) *problem {
+			p.DeltaFormats = nil
+			for name := range strings.SplitSeq(cell, ";") {
+				f, err := delta.ParseFormat(strings.TrimSpace(name))
+				if err != nil || f == delta.Auto {
+					return &problem{fmt.Sprintf("has no delta format %q", name), fmt.Sprintf("use some of %q, with semicolons between them", delta.Formats())}
+				}
+				p.DeltaFormats = append(p.DeltaFormats, f)
+			}
+			return nil
+		},
+		clear: func(p *fleet.DeviceProfile) { p.DeltaFormats = nil },
+		copy:  func(dst, src *fleet.DeviceProfile) { dst.DeltaFormats = src.DeltaFormats },
+		equal: func(a, b *fleet.DeviceProfile) bool { return slices.Equal(a.DeltaFormats, b.DeltaFormats) },
+		write: func(p *fleet.DeviceProfile, _ Format) string {
+			names := make([]string, len(p.DeltaFormats))
+			for i, f := range p.DeltaFormats {
+				names[i] = string(f)
+			}
+			return strings.Join(names, ";")
+		},
+	}
 }
 
 // figure returns a column of a number with a fraction; 0 is written as nothing, as in JSON.

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/starling-fuota/starling/delta"
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/bulk"
 	"github.com/starling-fuota/starling/lorawan"
@@ -199,6 +200,7 @@ func randomServer(rng *rand.Rand) *server {
 			StatusStyle: fleet.StatusStyle(rng.IntN(5)), RebootsItself: rng.IntN(2) == 0, FirmwareDialect: fleet.FirmwareDialect(rng.IntN(2)), MaxGroups: uint8(rng.IntN(5)), Revision: 1}
 		p.Power = fleet.Power{Volts: float64(rng.IntN(2)) * rng.Float64() * 10, TransmitMA: rng.Float64(), ReceiveMA: 5.3, SleepMA: rng.Float64() / 1e6, BatteryMAH: float64(rng.IntN(20000))}
 		p.Descriptor, _ = fleet.ParseDescriptorTemplate([]string{"", "version-be", "00000000", "size-le"}[rng.IntN(4)])
+		p.DeltaFormats = append([]delta.Format(nil), delta.Formats()[:rng.IntN(3)]...)
 		s.kinds.objects[p.Triplet()] = p
 		g := fleet.MulticastGroup{DevEUI: lorawan.EUI64{byte(rng.Uint32()), 9, byte(i)}, Tag: randomText(rng, false), Name: randomText(rng, false),
 			Band: region.Band(1 + rng.IntN(12)), DwellTime: rng.IntN(2) == 0, McAddr: lorawan.DevAddr{byte(rng.Uint32()), 1, 2, byte(i)},

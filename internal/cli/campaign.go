@@ -70,6 +70,7 @@ type campaignFields struct {
 	DeviceSets       []string     `json:"device_sets,omitempty" name:"set" complete:"device-sets" help:"Identifiers of device sets."`
 	Regions          []string     `json:"regions,omitempty" name:"region" complete:"regions" help:"Identifiers of regions."`
 	FileID           *string      `json:"file_id,omitempty" name:"file" complete:"files" help:"Identifier of the file."`
+	Delta            *string      `json:"delta,omitempty" placeholder:"MODE" help:"auto: each device gets the delta for what it runs, else the full image; off: all get the image; only: who has no delta does not take part."`
 	RebootAt         *time.Time   `json:"reboot_at,omitempty" placeholder:"TIME" help:"When devices reboot, such as 2026-03-01T02:00:00Z; none: at once."`
 	SessionStart     *time.Time   `json:"session_start,omitempty" placeholder:"TIME" help:"When the multicast session starts; none: computed."`
 	MaxDuration      *seconds     `json:"max_duration_s,omitempty" placeholder:"TIME" help:"When it ends at the latest, such as 72h after its start; devices are back in class A by then."`

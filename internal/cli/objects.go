@@ -35,7 +35,7 @@ type Device struct {
 func (*Device) noun() *noun {
 	return &noun{path: "devices", fields: "archived, band, classes, created_at, dev_eui, firmware, firmware_changed, lorawan_version, name, profile_id, tag, updated_at", only: "device_set",
 		columns: columns{"dev_eui", "name", "tag", "profile_id", "classes", "firmware", "firmware_changed"},
-		wide:    append(columns{"band", "lorawan_version", "root_key_set", "packages"}, stamps...)}
+		wide:    append(columns{"band", "lorawan_version", "firmware_reported", "root_key_set", "packages"}, stamps...)}
 }
 
 type deviceFields struct {
@@ -204,27 +204,28 @@ type Profile struct {
 func (*Profile) noun() *noun {
 	return &noun{path: "device-profiles", fields: "archived, created_at, hw_revision, id, mcu_type, module_id, name, producer_id, updated_at",
 		columns: columns{"id", "name", "producer_id", "module_id", "hw_revision", "default_uplink_period_s", "library"},
-		wide:    append(columns{"hw_version", "mcu_type", "time_tolerance_s", "packages", "ports", "decoder", "power", "status_style", "firmware_dialect", "max_groups", "descriptor", "smart_delta_key_id"}, stamps...)}
+		wide:    append(columns{"hw_version", "mcu_type", "time_tolerance_s", "packages", "ports", "decoder", "power", "status_style", "firmware_dialect", "max_groups", "descriptor", "smart_delta_key_id", "delta_formats"}, stamps...)}
 }
 
 type profileFields struct {
 	noSecrets
-	Name                *string  `json:"name,omitempty" help:"For people."`
-	Description         *string  `json:"description,omitempty" help:"For people, longer."`
-	ProducerID          *string  `json:"producer_id,omitempty" name:"producer" help:"Unique with module and hardware revision."`
-	ModuleID            *string  `json:"module_id,omitempty" name:"module" help:"Unique with producer and hardware revision."`
-	HWRevision          *uint8   `json:"hw_revision,omitempty" name:"hw-revision" help:"0 to 255."`
-	HWVersion           *uint32  `json:"hw_version,omitempty" name:"hw-version" help:"As reported in DevVersionAns; 0: not checked."`
-	TimeTolerance       *seconds `json:"time_tolerance_s,omitempty" placeholder:"TIME" help:"Clock drift to allow for, such as 5s; 0: 10s."`
-	DefaultUplinkPeriod *seconds `json:"default_uplink_period_s,omitempty" name:"uplink-period" placeholder:"TIME" help:"Time between uplinks, such as 15m; 0: 1h."`
-	MCUType             *string  `json:"mcu_type,omitempty" name:"mcu-type" help:"For people: the microcontroller."`
-	Library             *string  `json:"library,omitempty" help:"smart_delta or other."`
-	SmartDeltaKeyID     *string  `json:"smart_delta_key_id,omitempty" name:"key" complete:"smart-delta-keys" help:"Identifier of the smart delta key."`
-	StatusStyle         *string  `json:"status_style,omitempty" help:"spec, loramac, lbm, zephyr or wl55v2."`
-	RebootsItself       *bool    `json:"reboots_itself,omitempty" negatable:"" help:"Installs a complete image without a command."`
-	FirmwareDialect     *string  `json:"firmware_dialect,omitempty" help:"ts006 or rc1, the release candidate."`
-	MaxGroups           *uint8   `json:"max_groups,omitempty" placeholder:"N" help:"Multicast groups that it can hold, 1 to 4; 0: 1."`
-	Descriptor          *string  `json:"descriptor,omitempty" help:"Descriptor of its fragmentation sessions: version-le, version-be, size-le or 8 hexadecimal digits; none: version-le."`
+	Name                *string   `json:"name,omitempty" help:"For people."`
+	Description         *string   `json:"description,omitempty" help:"For people, longer."`
+	ProducerID          *string   `json:"producer_id,omitempty" name:"producer" help:"Unique with module and hardware revision."`
+	ModuleID            *string   `json:"module_id,omitempty" name:"module" help:"Unique with producer and hardware revision."`
+	HWRevision          *uint8    `json:"hw_revision,omitempty" name:"hw-revision" help:"0 to 255."`
+	HWVersion           *uint32   `json:"hw_version,omitempty" name:"hw-version" help:"As reported in DevVersionAns; 0: not checked."`
+	TimeTolerance       *seconds  `json:"time_tolerance_s,omitempty" placeholder:"TIME" help:"Clock drift to allow for, such as 5s; 0: 10s."`
+	DefaultUplinkPeriod *seconds  `json:"default_uplink_period_s,omitempty" name:"uplink-period" placeholder:"TIME" help:"Time between uplinks, such as 15m; 0: 1h."`
+	MCUType             *string   `json:"mcu_type,omitempty" name:"mcu-type" help:"For people: the microcontroller."`
+	Library             *string   `json:"library,omitempty" help:"smart_delta or other."`
+	SmartDeltaKeyID     *string   `json:"smart_delta_key_id,omitempty" name:"key" complete:"smart-delta-keys" help:"Identifier of the smart delta key."`
+	DeltaFormats        *[]string `json:"delta_formats,omitempty" sep:"," placeholder:"FORMAT,..." help:"Delta formats that smart_delta of these devices decodes; none: any."`
+	StatusStyle         *string   `json:"status_style,omitempty" help:"spec, loramac, lbm, zephyr or wl55v2."`
+	RebootsItself       *bool     `json:"reboots_itself,omitempty" negatable:"" help:"Installs a complete image without a command."`
+	FirmwareDialect     *string   `json:"firmware_dialect,omitempty" help:"ts006 or rc1, the release candidate."`
+	MaxGroups           *uint8    `json:"max_groups,omitempty" placeholder:"N" help:"Multicast groups that it can hold, 1 to 4; 0: 1."`
+	Descriptor          *string   `json:"descriptor,omitempty" help:"Descriptor of its fragmentation sessions: version-le, version-be, size-le or 8 hexadecimal digits; none: version-le."`
 
 	Versions packageFlags `json:"packages,omitzero" embed:"" group:"Package versions:"`
 	Ports    portFlags    `json:"ports,omitzero" embed:"" prefix:"port-" group:"FPorts:"`

@@ -41,7 +41,7 @@ func (r *campaignReport) Run(ctx context.Context, c *Client, n *noun, std *Strea
 		return err
 	}
 	for _, name := range []string{"name", "type", "status", "status_reason", "detail", "started", "ended", "duration_s", "devices", "verified", "failed", "stopped", "excluded",
-		"active", "clean_up_not_confirmed", "verified_sha256", "unicast_downlinks", "retries", "unicast_airtime_s", "multicast_airtime_s", "fragments", "coded"} {
+		"active", "clean_up_not_confirmed", "verified_sha256", "delta_devices", "full_devices", "bytes_saved", "unicast_downlinks", "retries", "unicast_airtime_s", "multicast_airtime_s", "fragments", "coded"} {
 		if text := cell(obj[name]); text != "" {
 			fmt.Fprintf(std.Out, "%-23s %s\n", name, text)
 		}
@@ -61,9 +61,36 @@ func (r *campaignReport) Run(ctx context.Context, c *Client, n *noun, std *Strea
 	if m := parts.Forecast.Missing; m != nil {
 		fmt.Fprintf(std.Out, "%-23s %s (%s)\n", "not predicted", m.Text, m.Code)
 	}
+	lanes, err := lanesOf(parts.Groups)
+	if err != nil {
+		return err
+	}
 	return errors.Join(
 		c.list(std.Out, columns{"stage", "passed", "p50_s", "p90_s", "p99_s", "max_s"}, parts.Stages),
 		c.list(std.Out, columns{"dev_eui", "devices", "verified", "sessions", "frames", "airtime_s"}, parts.Groups),
+		c.list(std.Out, columns{"group", "frag_index", "base", "size", "devices", "verified", "nb_frag", "sent", "coded", "needed"}, lanes),
 		c.list(std.Out, columns{"reason", "count"}, parts.Failures),
 		c.list(std.Out, columns{"figure", "of", "predicted", "actual", "deviation_percent"}, parts.Forecast.Figures))
+}
+
+// lanesOf returns the lanes of groups, each with its group.
+func lanesOf(groups []json.RawMessage) (all []json.RawMessage, err error) {
+	for _, raw := range groups {
+		var group struct {
+			DevEUI string           `json:"dev_eui"`
+			Lanes  []map[string]any `json:"lanes"`
+		}
+		if err := json.Unmarshal(raw, &group); err != nil {
+			return nil, err
+		}
+		for _, lane := range group.Lanes {
+			lane["group"] = group.DevEUI
+			text, err := json.Marshal(lane)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, text)
+		}
+	}
+	return all, nil
 }

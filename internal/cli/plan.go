@@ -109,6 +109,7 @@ type planShown struct {
 		Problem    *findingShown    `json:"problem"`
 	} `json:"alternatives"`
 	Delta *struct {
+		Mode       string           `json:"delta"`
 		FileID     string           `json:"file_id"`
 		Type       string           `json:"type"`
 		Size       int              `json:"size"`
@@ -157,7 +158,7 @@ func (p *planShown) write(f *Form, w io.Writer) error {
 	s.findings("BLOCKED", p.Blockers)
 	s.findings("WARNING", p.Warnings)
 	s.list("Excluded devices", p.ExcludedAll, columns{"dev_eui", "reason", "detail"}, p.Excluded)
-	s.list("Lanes", len(p.Lanes), columns{"group", "band", "class", "data_rate", "devices", "size", "frag_size", "nb_frag", "redundancy", "frame_airtime_s"}, p.Lanes)
+	s.list("Lanes", len(p.Lanes), columns{"group", "band", "class", "data_rate", "base", "devices", "asked", "size", "frag_size", "nb_frag", "redundancy", "frame_airtime_s"}, p.Lanes)
 	if x := p.Prediction; x != nil {
 		s.table("Prediction", x.rows())
 		s.list("Air time per group and sub-band, and how much of the duty cycle the busiest hour takes", len(x.Bands),
@@ -182,9 +183,9 @@ func (p *planShown) write(f *Form, w io.Writer) error {
 		s.table("Data rates and classes side by side (* as configured)", rows)
 	}
 	if d := p.Delta; d != nil {
-		s.table("With the other file", [][]string{
-			{"FILE", "TYPE", "SIZE", "DURATION", "AIR TIME", "ENERGY", "VERIFIED", "SESSIONS"},
-			append([]string{d.FileID, d.Type, fmt.Sprint(d.Size)}, sideBySide(d.Prediction, d.Problem)...),
+		s.table("With the other file, or another delta mode", [][]string{
+			{"DELTA", "FILE", "TYPE", "SIZE", "DURATION", "AIR TIME", "ENERGY", "VERIFIED", "SESSIONS"},
+			append([]string{d.Mode, d.FileID, d.Type, fmt.Sprint(d.Size)}, sideBySide(d.Prediction, d.Problem)...),
 		})
 	}
 	return s.err

@@ -107,7 +107,7 @@ func (e *Engine) startBeside(ctx context.Context, campaignID string, along store
 	if err != nil {
 		return fmt.Errorf("campaign %s: %w", campaignID, err)
 	}
-	req, err := planning.Request(ctx, e.store, c, e.busy)
+	req, err := planning.Request(ctx, e.store, c, e.source.Now(), e.busy)
 	if err != nil {
 		return err
 	}

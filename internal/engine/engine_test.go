@@ -231,7 +231,7 @@ func (w *world) runFor(waits int, died func()) {
 func (w *world) start(c fleet.Campaign) {
 	w.t.Helper()
 	c.DeviceSets, c.Regions = []string{"all"}, []string{"north"}
-	if c.Type != fleet.MCGroupCampaign {
+	if c.Type != fleet.MCGroupCampaign && c.FileID == "" {
 		c.FileID = "file"
 	}
 	if c.MaxDuration == 0 {

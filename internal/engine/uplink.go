@@ -164,7 +164,7 @@ func (e *Engine) noteFirmware(ctx context.Context, seen []store.FirmwareSeen) er
 		if err != nil {
 			return err
 		}
-		dev.Firmware, dev.FirmwareChanged = s.Version, s.At
+		dev.Firmware, dev.FirmwareChanged, dev.FirmwareReported = s.Version, s.At, s.At
 		if err := e.store.Devices().Update(ctx, &dev); err != nil {
 			return fmt.Errorf("firmware of %s: %w", s.DevEUI, err)
 		}

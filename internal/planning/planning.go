@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/starling-fuota/starling/campaign"
 	"github.com/starling-fuota/starling/fleet"
@@ -22,10 +23,10 @@ import (
 	"github.com/starling-fuota/starling/lorawan"
 )
 
-// Request reads everything that a campaign names, as it is now. busy names the running campaign that
-// has a device, "" for none.
-func Request(ctx context.Context, s store.Store, c fleet.Campaign, busy func(lorawan.EUI64) string) (campaign.Request, error) {
-	req := campaign.Request{Campaign: c, Profiles: map[string]fleet.DeviceProfile{}, Busy: map[lorawan.EUI64]string{}}
+// Request reads everything that a campaign names, as it is now, for a start at a time. busy names the running campaign
+// that has a device, "" for none.
+func Request(ctx context.Context, s store.Store, c fleet.Campaign, at time.Time, busy func(lorawan.EUI64) string) (campaign.Request, error) {
+	req := campaign.Request{Campaign: c, At: at, Profiles: map[string]fleet.DeviceProfile{}, Busy: map[lorawan.EUI64]string{}}
 	var err error
 	if req.Campaign.FileID != "" {
 		file, err := s.Files().Find(ctx, req.Campaign.FileID)
@@ -40,6 +41,11 @@ func Request(ctx context.Context, s store.Store, c fleet.Campaign, busy func(lor
 		}
 	}
 	own := s.Within(req.Campaign.SubscriberID) // a filter must not find the devices of others
+	if req.File != nil && req.Campaign.Type == fleet.FOTACampaign {
+		if req.Deltas, err = deltas(ctx, s, own, *req.File, req.Payload); err != nil {
+			return req, err
+		}
+	}
 	if req.Devices, err = devicesOf(ctx, own, req.Campaign.DeviceSets); err != nil {
 		return req, err
 	}

@@ -130,7 +130,7 @@ func (s *Service) Copy(ctx context.Context, campaignID, name string) (fleet.Camp
 		c.Schedule.Reboot = fleet.RebootAuto
 	}
 	return s.Campaigns.Create(ctx, fleet.Campaign{Name: name, Description: c.Description, Type: c.Type, DeviceSets: c.DeviceSets, Regions: c.Regions,
-		FileID: c.FileID, MaxDuration: c.MaxDuration, SuccessThreshold: c.SuccessThreshold, Policy: c.Policy,
+		FileID: c.FileID, Delta: c.Delta, MaxDuration: c.MaxDuration, SuccessThreshold: c.SuccessThreshold, Policy: c.Policy,
 		Schedule: c.Schedule, Phases: c.Phases, Abort: c.Abort, CatchUp: c.CatchUp, NeedsApproval: c.NeedsApproval})
 }
 

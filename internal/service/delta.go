@@ -251,7 +251,7 @@ func generateDelta(ctx context.Context, s *Service, j *task) (any, error) {
 		return nil, err
 	}
 	patch, err := meanwhile(ctx, func() error { return j.report(1, deltaSteps) }, func() (delta.Patch, error) {
-		return delta.Create(old, target, args.options())
+		return delta.Create(old, target, args.options(p.profile))
 	})
 	if err != nil {
 		return nil, deltaRefused(err)
@@ -284,9 +284,11 @@ func generateDelta(ctx context.Context, s *Service, j *task) (any, error) {
 	return result, j.report(deltaSteps, deltaSteps)
 }
 
-func (o DeltaOrder) options() delta.Options {
+// options are those of an order for devices of a profile. Of the formats that a profile names, delta.Auto tries all.
+func (o DeltaOrder) options(p fleet.DeviceProfile) delta.Options {
 	return delta.Options{Format: o.Format, Compression: o.Compression, Window: o.Window, Lookahead: o.Lookahead, LiteralLine: o.LiteralLine,
-		Extra: o.Extra, Memory: o.Memory, Segment: o.Segment, FlashBase: o.FlashBase}
+		Extra: o.Extra, Memory: o.Memory, Segment: o.Segment, FlashBase: o.FlashBase,
+		Allowed: p.DeltaFormats}
 }
 
 // deltaRefused tells people what package delta has against their order. Other errors stay as they are.

@@ -31,7 +31,7 @@ func (r *planner) Start(ctx context.Context, id string, along store.Along) error
 	if err != nil {
 		return err
 	}
-	request, err := planning.Request(ctx, r.store, c, func(lorawan.EUI64) string { return "" })
+	request, err := planning.Request(ctx, r.store, c, r.at, func(lorawan.EUI64) string { return "" })
 	if err != nil {
 		return err
 	}

@@ -77,7 +77,7 @@ func (s *Service) plan(ctx context.Context, c fleet.Campaign, o PlanOptions) (fo
 	if err != nil {
 		return forecast.Plan{}, err
 	}
-	req, err := planning.Request(ctx, s.store, c, func(dev lorawan.EUI64) string { return busy[dev] })
+	req, err := planning.Request(ctx, s.store, c, s.now(), func(dev lorawan.EUI64) string { return busy[dev] })
 	if err != nil {
 		return forecast.Plan{}, err
 	}

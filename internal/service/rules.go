@@ -31,7 +31,7 @@ func (s *Service) defineResources() {
 		},
 		check: checkDevice,
 		free: func(d *fleet.Device) {
-			d.Name, d.Tag, d.Firmware, d.FirmwareChanged = "", "", fleet.Firmware{}, time.Time{}
+			d.Name, d.Tag, d.Firmware, d.FirmwareChanged, d.FirmwareReported = "", "", fleet.Firmware{}, time.Time{}, time.Time{}
 		},
 		frozen: deviceInUse,
 		created: func(d *fleet.Device, _ fleet.SubscriberDefaults) error {
@@ -162,11 +162,15 @@ func (s *Service) defineResources() {
 	}}
 }
 
-// firmwareChanged notes when a version was recorded, unless the caller says when.
+// firmwareChanged notes when a version was recorded, unless the caller says when, and that the device has not told it.
 func firmwareChanged(before, d *fleet.Device, now time.Time) {
-	if before.Firmware != d.Firmware && before.FirmwareChanged.Equal(d.FirmwareChanged) {
+	if before.Firmware == d.Firmware {
+		return
+	}
+	if before.FirmwareChanged.Equal(d.FirmwareChanged) {
 		d.FirmwareChanged = now
 	}
+	d.FirmwareReported = time.Time{}
 }
 
 func setID(id *string) (err error) {
@@ -305,6 +309,9 @@ func checkCampaign(ctx context.Context, o store.Objects, before, c *fleet.Campai
 	}
 	if (c.Type == fleet.FOTACampaign) == (file.Type == fleet.BinaryFile) {
 		return invalid("file_id", fmt.Sprintf("is a %s file", file.Type), "FOTA campaigns send firmware or delta files, BINARY campaigns binary files")
+	}
+	if c.Delta == fleet.DeltaOff && file.Type == fleet.DeltaFile {
+		return invalid("delta", "is off, and the file is a delta", "name the full image, or leave delta out")
 	}
 	return nil
 }

@@ -205,7 +205,7 @@ func queueFirmware(b *pgx.Batch, seen []store.FirmwareSeen) error {
 		}
 		versions[i] = string(text)
 	}
-	b.Queue(`UPDATE device SET firmware = seen.version, firmware_order = seen.position, firmware_changed = seen.at
+	b.Queue(`UPDATE device SET firmware = seen.version, firmware_order = seen.position, firmware_changed = seen.at, firmware_reported = seen.at
 		FROM unnest($1::bytea[], $2::text[], $3::bigint[], $4::bigint[]) AS seen (dev_eui, version, at, position)
 		WHERE device.id = seen.dev_eui AND device.firmware_changed <= seen.at`,
 		column(seen, func(f store.FirmwareSeen) []byte { return relational.ID(f.DevEUI) }), versions,

@@ -118,9 +118,9 @@ var deviceKind = byEUI(kind[fleet.Device, lorawan.EUI64]{
 		return common{lines(d.Name, d.Tag, d.DevEUI.String()), d.Name, &d.SubscriberID, &d.Archived, &d.Revision, d.CreatedAt, &d.UpdatedAt}
 	},
 	key:     func(d *fleet.Device) lorawan.EUI64 { return d.DevEUI },
-	columns: []string{"tag", "profile_id", "firmware", "firmware_changed"},
+	columns: []string{"tag", "profile_id", "firmware", "firmware_changed", "firmware_reported"},
 	fields: func(d *fleet.Device) []any {
-		return []any{&d.Tag, &d.ProfileID, Text{&d.Firmware}, Micros{&d.FirmwareChanged}}
+		return []any{&d.Tag, &d.ProfileID, Text{&d.Firmware}, Micros{&d.FirmwareChanged}, Micros{&d.FirmwareReported}}
 	},
 	sealed:  []sealed[fleet.Device]{sealedKey("root_key", func(d *fleet.Device) *lorawan.AES128Key { return &d.RootKey })},
 	mirrors: []string{"band", "classes", "lorawan_version", "firmware_order"},

@@ -84,7 +84,7 @@ func commitStep(ctx context.Context, q querier, step store.Step) error {
 		step.SessionCnts, func(c store.SessionCnt) []any { return []any{relational.ID(c.DevEUI), c.FragIndex, c.Cnt} }); err != nil {
 		return err
 	}
-	if err := execAll(ctx, q, `UPDATE device SET firmware = ?1, firmware_order = ?2, firmware_changed = ?3 WHERE id = ?4 AND firmware_changed <= ?3`,
+	if err := execAll(ctx, q, `UPDATE device SET firmware = ?1, firmware_order = ?2, firmware_changed = ?3, firmware_reported = ?3 WHERE id = ?4 AND firmware_changed <= ?3`,
 		step.Firmware, func(f store.FirmwareSeen) []any {
 			return []any{relational.Text{Of: &f.Version}, relational.FirmwareOrder(f.Version), relational.At(f.At), relational.ID(f.DevEUI)}
 		}); err != nil {

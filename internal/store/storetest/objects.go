@@ -21,7 +21,7 @@ func everyKindKeepsItsObjects(t *testing.T, open Open) {
 
 	device := testDevice(1)
 	device.Tag, device.LoRaWANVersion, device.Band = "canary", fleet.LoRaWAN11, region.AS923_2
-	device.Firmware, device.FirmwareChanged = fleet.MustParseFirmware("1.2.3.4"), day
+	device.Firmware, device.FirmwareChanged, device.FirmwareReported = fleet.MustParseFirmware("1.2.3.4"), day, day
 	group := testGroup(1)
 	group.Redundancy, group.PingSlotPeriodicity, group.FCntDown, group.DwellTime = fleet.OneToTwo, 7, 1<<32-1, true
 	profile := fleet.DeviceProfile{ID: "p", Name: "meter", ProducerID: "acme", ModuleID: "m", HWRevision: 255, HWVersion: 1<<32 - 1,

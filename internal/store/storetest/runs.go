@@ -456,6 +456,9 @@ func firmwareSeen(t *testing.T, open Open) {
 	if d.Firmware.String() != "2.0.0.0" || !d.FirmwareChanged.Equal(day) || d.Revision != 1 {
 		t.Errorf("device %+v", d)
 	}
+	if !d.FirmwareReported.Equal(day) {
+		t.Errorf("reported at %s", d.FirmwareReported)
+	}
 	see("2.0.0.1", day.Add(time.Second))
 	if d := find(t, s.Devices(), devEUI(1, 0)); d.Firmware.String() != "2.0.0.1" {
 		t.Errorf("device %+v", d)
