@@ -308,7 +308,11 @@ func (c *Campaign) count(i, n int) {
 		case PhaseIncomplete:
 			s.incomplete += n
 		default:
-			s.underWay += n
+			if d.Rides {
+				s.aside += n
+			} else {
+				s.underWay += n
+			}
 		}
 	}
 }

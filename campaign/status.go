@@ -37,7 +37,7 @@ func (c *Campaign) mayHaveRebooted(i int) bool {
 // onStatusAns judges what device i says it has received.
 func (c *Campaign) onStatusAns(i int, ans fragmentation.FragSessionStatusAns) verdict {
 	d, l := &c.devices[i], c.lane(i)
-	if d.Stage != StageStatus || !c.outstanding(i) && d.Phase != PhaseIncomplete || ans.FragIndex != l.FragIndex && !ans.SessionDoesNotExist {
+	if d.Stage != StageStatus || !c.outstanding(i) && d.Phase != PhaseIncomplete && !d.Rides || ans.FragIndex != l.FragIndex && !ans.SessionDoesNotExist {
 		return verdict{} // the answer that there is no session may come without its FragIndex
 	}
 	if ans.SessionDoesNotExist {
@@ -55,6 +55,7 @@ func (c *Campaign) onStatusAns(i int, ans fragmentation.FragSessionStatusAns) ve
 	if d.Rides && ans.NbFragReceived == 0 {
 		return verdict{kind: refused, reason: ReasonSessionMissed, text: "it had not heard of the session: it has received nothing"}
 	}
+	c.change(i, func(d *Device) { d.Rides = false }) // it listens
 	lacks := unresolved(c.traits(i).StatusStyle, ans, int(l.NbFrag), c.laneState(i).High, lossy)
 	if lacks == 0 {
 		if ans.MICError && l.Version >= lorawan.V2 {

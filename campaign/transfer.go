@@ -195,6 +195,9 @@ func (c *Campaign) roundOver(g int) {
 	c.eachMember(g, func(i int, d *Device) {
 		if d.Stage == StageData {
 			c.becomePassed(i)
+			if d.Rides && d.Phase == PhaseWaiting {
+				c.ask(i) // what the group is asked it may never hear
+			}
 		} else if d.Stage == StageStatus && d.Phase == PhaseIncomplete {
 			c.change(i, func(d *Device) { d.Phase, d.Attempts = PhaseWaiting, 0 })
 		}
@@ -228,6 +231,7 @@ type statusCount struct {
 	silent     int // nothing known since the last round
 	incomplete int // said that they miss fragments
 	underWay   int // being asked
+	aside      int // riders that are being asked: nobody waits for them but the end
 }
 
 // askGroup asks the silent devices of group g what they have, over multicast if they are
@@ -324,7 +328,7 @@ func (c *Campaign) whatNow(g int) {
 		grp.Phase = GroupSending
 		c.touchedGroups[g] = true
 		c.sendNext(g)
-	case n.silent > 0 || n.underWay > 0:
+	case n.silent+n.underWay+n.aside > 0:
 		c.poll(g)
 	case n.incomplete > 0 && c.reopen(g):
 		// Its devices are told of the new session first.

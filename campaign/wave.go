@@ -209,6 +209,9 @@ func (c *Campaign) awaitAway(over WaveState, away []int) {
 	c.endWave(over)
 	for _, i := range away {
 		c.change(i, func(d *Device) { d.Heard = time.Time{} })
+		if proof := c.devices[i].ProofAt; c.spec.CatchUp == secondChance && c.now.Sub(proof) <= c.slowness(i) {
+			c.change(i, func(d *Device) { d.Heard = proof }) // it is back already
+		}
 	}
 	c.head.Interval = Interval{Next: max(c.head.Wave, len(c.spec.Phases)) + 1, Until: c.now.Add(wait), CatchUp: true}
 	c.tell("catchup.waits", "%d devices failed for the radio: those that are heard until %s get another session", len(away), c.head.Interval.Until.Format(time.RFC3339))
