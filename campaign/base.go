@@ -87,7 +87,9 @@ func (c *Campaign) toBase(i int) bool {
 // toLane moves device i to another lane of its group.
 func (c *Campaign) toLane(i, to int) {
 	from := c.laneOf(i)
-	c.change(i, func(d *Device) { d.Lane, d.Replays = to+1, 0 })
+	c.change(i, func(d *Device) {
+		d.Lane, d.Replays, d.FirstCnt = to+1, 0, max(d.FirstCnt, d.SessionCnt) // no counter comes twice, whatever its FragIndex
+	})
 	at, _ := slices.BinarySearch(c.members[from], i)
 	c.members[from] = slices.Delete(c.members[from], at, at+1)
 	at, _ = slices.BinarySearch(c.members[to], i)

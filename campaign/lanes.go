@@ -234,6 +234,11 @@ func (f *family) full() int {
 	return slices.IndexFunc(f.lanes, func(l *Lane) bool { return l != nil && l.Base.IsZero() })
 }
 
+// deltas tells if one is sent to the family: what its devices run makes no difference else.
+func (f *family) deltas(lanes []Lane) bool {
+	return slices.ContainsFunc(f.sent, func(l int) bool { return l > 0 && !lanes[l-1].Base.IsZero() })
+}
+
 // offer is a delta that a family could be sent.
 type offer struct {
 	family *family
@@ -360,6 +365,7 @@ func (p *planner) join() {
 		if full := w.family.full(); lane == 0 && full >= 0 {
 			lane = w.family.sent[full]
 		}
+		w.ask = w.ask && w.family.deltas(p.out.Spec.Lanes)
 		if lane == 0 && w.ask {
 			lane = w.family.sent[slices.IndexFunc(w.family.sent, func(l int) bool { return l > 0 })] // there is one: see offer.must
 		}
@@ -402,16 +408,20 @@ func (p *planner) orderLanes() {
 // finishLanes fills in what depends on all devices being placed.
 func (p *planner) finishLanes() {
 	s := &p.out.Spec
-	members, asked := make([]int, len(s.Lanes)), make([]int, len(p.kinds))
+	members, asked, ofKind := make([]int, len(s.Lanes)), make([]int, len(p.kinds)), make([][]uint8, len(p.kinds))
+	for _, l := range s.Lanes {
+		ofKind[l.Kind] = append(ofKind[l.Kind], l.FragIndex)
+	}
 	for i := range s.Devices {
 		m := &s.Devices[i]
 		members[m.Lane]++
+		kind := s.Lanes[m.Lane].Kind
 		if m.Ask || s.Policy.Probe {
-			asked[s.Lanes[m.Lane].Kind]++
+			asked[kind]++
 		}
-		for l := range s.Lanes {
-			if p.SessionCnt != nil && s.Lanes[l].Kind == s.Lanes[m.Lane].Kind {
-				m.SessionCnts[s.Lanes[l].FragIndex] = p.SessionCnt(m.DevEUI, s.Lanes[l].FragIndex)
+		for _, index := range ofKind[kind] {
+			if p.SessionCnt != nil {
+				m.SessionCnts[index] = p.SessionCnt(m.DevEUI, index)
 			}
 		}
 	}

@@ -62,10 +62,11 @@ type mischief struct {
 	copies int // an answer came twice, the second time late
 	late   int // an uplink came late, and so out of order
 	lies   int
+	wrong  int // patches that were refused, because the device runs something else than their base
 }
 
 func (m *mischief) add(o mischief) {
-	m.resets, m.copies, m.late, m.lies = m.resets+o.resets, m.copies+o.copies, m.late+o.late, m.lies+o.lies
+	m.resets, m.copies, m.late, m.lies, m.wrong = m.resets+o.resets, m.copies+o.copies, m.late+o.late, m.lies+o.lies, m.wrong+o.wrong
 }
 
 // simulation is a fleet at command level: no bytes on the air, but losses, copies, delays,
@@ -112,6 +113,7 @@ type simDevice struct {
 	decoder          *fec.RankDecoder
 	told             bool // it has announced the complete block
 	firmware         uint32
+	base             fleet.Firmware // of the patch that its decoder is for; zero: it is an image
 	reboot           time.Time
 	clockOff         time.Duration
 	say              []lorawan.Command
@@ -120,7 +122,8 @@ type simDevice struct {
 	truthful         bool
 }
 
-func newSimulation(seed uint64) *simulation {
+// newSimulation returns that of a seed, with other options if they are given.
+func newSimulation(seed uint64, other ...func(*rand.Rand, *worldOptions)) *simulation {
 	r := rand.New(rand.NewPCG(seed, 1))
 	pick := func(p float64) bool { return r.Float64() < p }
 	o, _ := parseWorld(nil)
@@ -152,6 +155,9 @@ func newSimulation(seed uint64) *simulation {
 	o.policy.MaxRounds = uint8(1 + r.IntN(6))
 	o.policy.StatusByMulticastAbove = 1 + r.IntN(4)
 
+	for _, change := range other {
+		change(r, &o)
+	}
 	s := &simulation{
 		world: newWorld(o), r: r, now: base, loss: 0.3 * r.Float64(), nervous: pick(0.5),
 		fCnt: make(map[lorawan.EUI64]uint32), high: make(map[[2]int]int),
@@ -364,6 +370,66 @@ func TestProbedCampaignsEndWhateverHappens(t *testing.T) {
 	}
 }
 
+// TestMixedFleetsEndWhateverHappens is TestScheduledCampaignsEndWhateverHappens with deltas, and devices of which some run
+// what the server thinks, some are asked, and some run something else than anybody thinks.
+func TestMixedFleetsEndWhateverHappens(t *testing.T) {
+	var verified, moved, out int
+	var did mischief
+	for seed := range uint64(60) {
+		play := func(crash bool) *simulation {
+			s := newSimulation(seed, func(r *rand.Rand, o *worldOptions) {
+				o.typ, o.frag, o.v2 = fleet.FOTACampaign, max(o.frag, 15), o.devices*r.IntN(2) // three lanes: FragIndex tells four apart
+				o.deltas, o.on, o.ask = []string{"old", "older"}, map[int]string{}, map[int]bool{}
+				o.threshold, o.policy.Retries, o.last = float64(seed%4)*10, 6, 0 // they are to get far
+				o.noFull, o.only, o.policy.Probe = seed%3 == 1, seed%6 == 1, seed%4 == 0
+				for i := range o.devices {
+					if base := []string{"old", "older", ""}[i%3]; base != "" {
+						o.on[i+1] = base
+					}
+					o.ask[i+1] = i%2 == 0
+				}
+			})
+			s.crash = crash
+			for i, d := range s.devices {
+				if m := s.spec.Devices[i]; !m.Ask && !s.spec.Lanes[m.Lane].Base.IsZero() && i%3 != 0 {
+					d.firmware = s.spec.Lanes[m.Lane].Base.Uint32()
+					continue
+				}
+				d.firmware = []uint32{oldFirmware, olderFirmware, otherFirmware, targetFirmware, oldFirmware, otherFirmware}[(i+int(seed))%6]
+			}
+			if s.nervous = false; seed%3 == 0 {
+				s.nervous = true
+				s.schedule(seed)
+			}
+			if err := s.play(); err != nil {
+				t.Fatalf("seed %d (crashes: %t), after %d steps at +%s: %v", seed, crash, s.steps, s.now.Sub(base), err)
+			}
+			return s
+		}
+		s := play(false)
+		if seed%6 == 0 {
+			if have, want := storedOf(t, play(true).c), storedOf(t, s.c); !bytes.Equal(have, want) {
+				t.Fatalf("seed %d: with crashes it ends as\n%s\nwithout as\n%s", seed, have, want)
+			}
+		}
+		verified += s.c.Progress().Verified
+		did.add(s.did)
+		for i := range s.devices {
+			d := s.c.Device(i)
+			if d.Lane > 0 {
+				moved++
+			}
+			if d.Reason == campaign.ReasonNoDelta || d.Reason == campaign.ReasonWrongBase || d.Reason == campaign.ReasonFragBase {
+				out++
+			}
+		}
+	}
+	t.Logf("%d devices verified, %d moved, %d out, %+v", verified, moved, out, did)
+	if verified < 60 || moved < 40 || out < 8 || did.wrong < 2 {
+		t.Errorf("%d devices verified, %d moved, %d out, %d refused a patch: the simulation is too kind or too cruel", verified, moved, out, did.wrong)
+	}
+}
+
 // operator does something unexpected.
 func (s *simulation) operator() error {
 	switch s.r.IntN(12) {
@@ -462,6 +528,9 @@ func (s *simulation) check(in campaign.Input, out campaign.Output, before counte
 		return fmt.Errorf("nothing will wake it: %s", storedOf(noTB{}, s.c))
 	}
 	for _, d := range out.Downlinks {
+		if err := s.checkBase(d); err != nil {
+			return err
+		}
 		// What went out before a rule has halted it in the same step is no fault.
 		if halted := h.Halted.At; !h.Paused.IsZero() || !halted.IsZero() && halted.Before(s.now) {
 			return fmt.Errorf("%s is sent although the campaign is paused or halted", d)
@@ -494,6 +563,19 @@ func (s *simulation) check(in campaign.Input, out campaign.Output, before counte
 	}
 	if s.crash {
 		s.c = reloadOf(noTB{}, s.world, s.c)
+	}
+	return nil
+}
+
+// checkBase tells if a device is to be set up for a delta although it has said that it runs something else.
+func (s *simulation) checkBase(d campaign.Downlink) error {
+	if _, ok := d.Commands[0].(fragmentation.FragSessionSetupReq); !ok {
+		return nil
+	}
+	i := slices.IndexFunc(s.spec.Devices, func(m campaign.Member) bool { return m.DevEUI == d.DevEUI })
+	told, at := s.c.Device(i).Firmware, s.c.Device(i)
+	if base := s.c.Lane(i).Base; at.Attempts == 1 && (told != 0 && !base.IsZero() && base.Uint32() != told || told == 0 && !base.IsZero() && s.spec.Devices[i].Ask) {
+		return fmt.Errorf("device %d, which says it runs %08x, is set up for the delta from %s", i, told, base)
 	}
 	return nil
 }
@@ -603,7 +685,7 @@ func (s *simulation) checkEnd() error {
 		}
 	}
 	enough := p.Verified > 0 && 100*float64(p.Verified) >= s.spec.Threshold*float64(p.Devices-p.Excluded)-1e-6
-	if h.Status == fleet.Succeeded && !enough {
+	if h.Status == fleet.Succeeded && !enough && (h.Reason != campaign.ReasonUpToDate || p.Devices > p.Excluded) {
 		return fmt.Errorf("it succeeded with %d of %d devices, threshold %g", p.Verified, p.Devices, s.spec.Threshold)
 	}
 	return nil
@@ -710,7 +792,7 @@ func (s *simulation) obey(d *simDevice, cmd lorawan.Command) {
 		d.say = append(d.say, clocksync.AppTimeReq{DeviceTime: lorawan.GPSSeconds32(s.now)})
 		return
 	case fragmentation.FragSessionSetupReq:
-		d.told = false
+		d.told, d.base = false, lane.Base
 		d.decoder, _ = fec.NewRankDecoder(lane.Version, int(req.NbFrag), fec.Limits{
 			DropsLower: lane.Redundancy != fleet.Carousel,
 			Style:      map[fleet.StatusStyle]fec.Style{fleet.StatusLBM: fec.StyleLBM, fleet.StatusLoRaMac: fec.StyleLoRaMac}[s.spec.Traits[0].StatusStyle],
@@ -732,8 +814,12 @@ func (s *simulation) obey(d *simDevice, cmd lorawan.Command) {
 		d.reboot = s.now.Add(time.Duration(req.Countdown) * time.Second)
 	case firmware.DevUpgradeImageReq:
 		ans := firmware.DevUpgradeImageAns{}
-		if d.decoder != nil && d.decoder.Done() && d.decoder.Failed() == nil {
+		switch {
+		case d.applies():
 			ans = firmware.DevUpgradeImageAns{UpImageStatus: firmware.ImageValid, NextFirmwareVersion: targetFirmware}
+		case d.decoder != nil && d.decoder.Done() && d.decoder.Failed() == nil:
+			s.did.wrong++
+			ans.UpImageStatus = firmware.ImageCorrupt
 		}
 		d.say = append(d.say, ans)
 		return
@@ -786,13 +872,18 @@ func (s *simulation) statusOf(d *simDevice) lorawan.Command {
 
 // restart reboots a device into its image, if it has one.
 func (s *simulation) restart(d *simDevice) {
-	if d.decoder != nil && d.decoder.Done() && d.decoder.Failed() == nil {
+	if d.applies() {
 		d.firmware = targetFirmware
 	}
 	d.reboot, d.group, d.decoder = time.Time{}, false, nil
 	if s.r.IntN(2) == 0 {
 		d.say = append(d.say, s.version(d))
 	}
+}
+
+// applies tells if a device has a block that leads it to the target.
+func (d *simDevice) applies() bool {
+	return d.decoder != nil && d.decoder.Done() && d.decoder.Failed() == nil && (d.base.IsZero() || d.base.Uint32() == d.firmware)
 }
 
 // lie is something that the device was not asked, or not in these words. It does not lie
