@@ -164,6 +164,13 @@ func (w *World) show(ctx context.Context, o Options) (*Report, error) {
 		if row.FailedFor, err = w.failedFor(ctx, c.ID); err != nil {
 			return nil, err
 		}
+		if row.Image != nil {
+			o, err := w.Service.Outcome(ctx, c.ID)
+			if err != nil {
+				return nil, err
+			}
+			row.Image.DeltaDevices, row.Image.FullDevices = o.Report.DeltaDevices, o.Report.FullDevices
+		}
 		r.Campaigns = append(r.Campaigns, row)
 	}
 	r.Devices = w.deviceReports()

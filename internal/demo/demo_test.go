@@ -46,7 +46,7 @@ func TestEveryDeviceRunsTheFile(t *testing.T) {
 				t.Errorf("%s sent %.12s, want %.12s", c.Name, c.PayloadSHA256, want)
 			}
 		case fleet.FOTACampaign:
-			if d := c.Image.Delta; c.Image.SHA256 != want || d == nil || int64(d.SignedBytes) != c.PayloadBytes || c.PayloadBytes > c.Image.Bytes/10 {
+			if d := c.Image.Delta; c.Image.SHA256 != want || d == nil || c.Image.DeltaDevices != 24 || c.Image.FullDevices != 0 || int64(d.SignedBytes) != c.PayloadBytes || c.PayloadBytes > c.Image.Bytes/10 {
 				t.Errorf("%s sent %d bytes, %+v", c.Name, c.PayloadBytes, c.Image)
 			}
 		}
@@ -76,7 +76,7 @@ func TestFilesGoOutWholeUnlessTheirBaseIsNamed(t *testing.T) {
 	for _, from := range []string{"", old} {
 		r := run(t, demo.Options{Devices: 8, Loss: 0.1, Seed: 3, File: target, From: from})
 		upgrade := r.Campaigns[2]
-		if !r.Succeeded() || upgrade.Image.SHA256 != hex.EncodeToString(sum[:]) || (upgrade.Image.Delta != nil) != (from != "") {
+		if !r.Succeeded() || upgrade.Image.SHA256 != hex.EncodeToString(sum[:]) || (upgrade.Image.Delta != nil) != (from != "") || upgrade.Image.DeltaDevices != map[bool]int{true: 8}[from != ""] {
 			t.Errorf("from %q: %+v, %+v", from, upgrade, upgrade.Image)
 		}
 		for _, d := range r.Devices {

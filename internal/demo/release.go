@@ -114,7 +114,7 @@ func (w *World) makeDelta(ctx context.Context, base fleet.File, log *slog.Logger
 	if err := json.Unmarshal(job.Result, w.made); err != nil {
 		return err
 	}
-	w.firmware, err = w.Service.Files.Find(ctx, w.made.FileID)
+	w.delta, err = w.Service.Files.Find(ctx, w.made.FileID)
 	return err
 }
 

@@ -42,9 +42,12 @@ type CampaignReport struct {
 
 // ImageReport is the image that devices shall run, and how it went to them.
 type ImageReport struct {
-	Bytes  int64        `json:"bytes"`
-	SHA256 string       `json:"sha256"`
-	Delta  *DeltaReport `json:"delta,omitempty"` // absent: the payload is the image itself
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+	// DeltaDevices and FullDevices are the verified devices by what they were sent.
+	DeltaDevices int          `json:"delta_devices"`
+	FullDevices  int          `json:"full_devices"`
+	Delta        *DeltaReport `json:"delta,omitempty"` // absent: there is none, the payload is the image itself
 }
 
 // DeltaReport is the delta that went out instead of the image.
@@ -88,8 +91,9 @@ func (w *World) campaignReport(c fleet.Campaign, p campaign.Progress) CampaignRe
 		r.PayloadBytes, r.PayloadSHA256 = w.file.Size, w.file.SHA256
 	case fleet.FOTACampaign:
 		r.PayloadBytes, r.PayloadSHA256 = w.firmware.Size, w.firmware.SHA256
-		r.Image = &ImageReport{Bytes: w.file.Size, SHA256: w.file.SHA256}
+		r.Image = &ImageReport{Bytes: w.firmware.Size, SHA256: w.firmware.SHA256}
 		if d := w.made; d != nil {
+			r.PayloadBytes, r.PayloadSHA256 = w.delta.Size, w.delta.SHA256
 			r.Image.Delta = &DeltaReport{Format: string(d.Format), Compressor: d.Compressor, FromBytes: d.FromBytes, PatchBytes: d.PatchBytes, SignedBytes: d.FileBytes, RAMBytes: d.RAMBytes}
 		}
 	}
@@ -159,8 +163,12 @@ func (i *ImageReport) sent() string {
 	if d == nil {
 		return fmt.Sprintf("The firmware upgrade sent the image itself, %d bytes: with --from FILE, what the devices run now, it would have been a delta", i.Bytes)
 	}
-	return fmt.Sprintf("The firmware upgrade sent a signed delta of %d bytes (%s, %s; patch %d) instead of the image of %d: %.1f %%",
+	text := fmt.Sprintf("The firmware upgrade sent a signed delta of %d bytes (%s, %s; patch %d) instead of the image of %d: %.1f %%",
 		d.SignedBytes, d.Format, d.Compressor, d.PatchBytes, i.Bytes, 100*float64(d.SignedBytes)/float64(i.Bytes))
+	if i.FullDevices > 0 {
+		text += fmt.Sprintf(". %d devices did not say what they run, and got the image", i.FullDevices)
+	}
+	return text
 }
 
 func seconds(s float64) string {

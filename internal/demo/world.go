@@ -94,8 +94,9 @@ type World struct {
 	sets     []string // ids
 	regions  []string
 	file     fleet.File           // that the BINARY campaign delivers: the image
-	firmware fleet.File           // that the FOTA campaign sends
-	made     *service.DeltaResult // of firmware; nil: it is the whole image
+	firmware fleet.File           // that the FOTA campaign names: the image
+	delta    fleet.File           // that leads to it
+	made     *service.DeltaResult // of delta; nil: there is none
 	progress chan engine.Progress
 	watched  atomic.Bool // run is reading progress
 }

@@ -27,7 +27,7 @@ func good() report {
 			PayloadSHA256: hash, FragmentsSent: 12, CodedSent: 4, AirtimeSeconds: 3.5, ElapsedSeconds: 600},
 		{Name: "upgrade", Type: "firmware_upgrade", Status: succeeded, Devices: devices, Verified: devices, PayloadBytes: len(whole.image),
 			PayloadSHA256: hash, FragmentsSent: 12, CodedSent: 4, AirtimeSeconds: 3.5, ElapsedSeconds: 600,
-			Image: &upgrade{Bytes: len(whole.image), SHA256: hash}},
+			Image: &upgrade{Bytes: len(whole.image), SHA256: hash, FullDevices: devices}},
 	}}
 	for i := range devices {
 		r.Devices = append(r.Devices, device{fmt.Sprintf("%016x", i), hash, "1.1.0"})
@@ -40,6 +40,7 @@ func goodDelta() report {
 	r := good()
 	c := &r.Campaigns[2]
 	c.PayloadBytes, c.PayloadSHA256 = 5, strings.Repeat("ab", 32)
+	c.Image.DeltaDevices, c.Image.FullDevices = devices, 0
 	c.Image.Delta = &patch{FromBytes: 9, PatchBytes: 3, SignedBytes: 5}
 	return r
 }
@@ -146,6 +147,8 @@ func TestEachLieAboutADeltaIsFound(t *testing.T) {
 		want   string
 	}{
 		"no delta":             {func(c *campaign) { c.Image.Delta = nil }, "a delta went out: false, want true"},
+		"some got the image":   {func(c *campaign) { c.Image.DeltaDevices, c.Image.FullDevices = 199, 1 }, "199 devices were sent a delta and 1 the image"},
+		"a device got nothing": {func(c *campaign) { c.Image.FullDevices = 1 }, "200 devices were sent a delta and 1 the image"},
 		"no base":              {func(c *campaign) { c.Image.Delta.FromBytes = 0 }, "delta of 3 from 0 bytes"},
 		"no patch":             {func(c *campaign) { c.Image.Delta.PatchBytes = 0 }, "delta of 0"},
 		"no signature":         {func(c *campaign) { c.Image.Delta.PatchBytes = 5 }, "delta of 5 from 9 bytes, signed 5"},

@@ -36,7 +36,11 @@ type campaign struct {
 type upgrade struct {
 	Bytes  int    `json:"bytes"`
 	SHA256 string `json:"sha256"`
-	Delta  *patch `json:"delta,omitempty"` // what went out instead of it
+
+	DeltaDevices int `json:"delta_devices"`
+	FullDevices  int `json:"full_devices"`
+
+	Delta *patch `json:"delta,omitempty"` // what went out instead of it
 }
 
 type patch struct {
@@ -136,7 +140,7 @@ func (r report) check(n int, sum string, delta bool) error {
 		coded += c.CodedSent
 		if c.Image != nil {
 			upgrades++
-			c.checkImage(sum, delta, complain)
+			c.checkImage(n, sum, delta, complain)
 		}
 		if c.PayloadBytes == 0 { // groups only
 			continue
@@ -184,10 +188,13 @@ func (r report) check(n int, sum string, delta bool) error {
 }
 
 // checkImage tests what a campaign says of the image that devices run after it.
-func (c campaign) checkImage(sum string, delta bool, complain func(format string, args ...any)) {
+func (c campaign) checkImage(n int, sum string, delta bool, complain func(format string, args ...any)) {
 	i := c.Image
 	if i.SHA256 != sum {
 		complain("campaign %q leads to the image %q, want %s", c.Name, i.SHA256, sum)
+	}
+	if got := map[bool]int{true: i.DeltaDevices, false: i.FullDevices}[delta]; got != n || i.DeltaDevices+i.FullDevices != n {
+		complain("campaign %q: %d devices were sent a delta and %d the image, want all %d the one or the other", c.Name, i.DeltaDevices, i.FullDevices, n)
 	}
 	switch d := i.Delta; {
 	case (d != nil) != delta:
