@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
+	"github.com/starling-fuota/starling/delta/envelope"
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/cli"
 	"github.com/starling-fuota/starling/internal/engine"
@@ -48,6 +51,7 @@ func (s *simulation) run(ctx context.Context, db store.Store, lease *engine.Leas
 	net := simulated.New(air, time.Now)
 	net.SetPace(paces[s.Pace])
 	net.Grow(lookup(db), s.Loss)
+	net.Equip(stock{db})
 	if lease != nil {
 		lease.Alone = true // nobody else has these devices
 	}
@@ -79,6 +83,38 @@ func lookup(db store.Store) simulated.Lookup {
 		}
 		return dev, profile, err
 	}
+}
+
+// stock is what the store has that devices were made with.
+type stock struct{ db store.Store }
+
+// Firmware finds the full image of a version.
+func (s stock) Firmware(ctx context.Context, profileID string, version fleet.Firmware) (fleet.File, []byte, error) {
+	q := store.Query{Where: map[store.Field]string{store.ByProfile: profileID, store.ByType: fleet.FirmwareFile.String(), store.ByVersion: version.String()}}
+	for f, err := range store.All(ctx, s.db.Files(), q) {
+		if err != nil {
+			return f, nil, err
+		}
+		if !f.HasContent() || !f.Format.Installable() {
+			continue
+		}
+		r, err := s.db.OpenContent(ctx, f.SHA256)
+		if err != nil {
+			return f, nil, err
+		}
+		image, err := io.ReadAll(r)
+		return f, image, errors.Join(err, r.Close())
+	}
+	return fleet.File{}, nil, nil
+}
+
+// PublicKey returns the public half of a Smart Delta key.
+func (s stock) PublicKey(ctx context.Context, id string) (*ecdsa.PublicKey, error) {
+	k, err := s.db.SmartDeltaKeys().Find(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return envelope.ParsePublicKey(k.PublicKey)
 }
 
 // beginning returns when virtual time begins: now, or later if campaigns of an earlier

@@ -3,7 +3,12 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
@@ -210,6 +215,53 @@ func TestACampaignOnTheDevicesOfTheStore(t *testing.T) {
 
 	// The same devices, a second time, in the same air.
 	s.cli(0, "campaign", "start", s.made(binary...), "--wait")
+	s.end()
+}
+
+// Devices of a profile with Smart Delta have the image of their version, and the key that it names: they apply what is signed
+// with it, and nothing else.
+func TestSignedDeltasOnTheDevicesOfTheStore(t *testing.T) {
+	s := start(t)
+	s.serveHere("--sim-loss", "0.1")
+	key := func(name string) string {
+		private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		der, err := x509.MarshalPKCS8PrivateKey(private)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := s.write(name, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+		return s.made("key", "create", "--name", name, "--private-key-file", file)
+	}
+	makers, others := key("makers"), key("others")
+	fota, _ := s.fill(4, "--packages", "v2", "--library", "smart_delta", "--key", makers)
+	second := fota[len(fota)-1]
+	ids, _ := s.cli(0, "profile", "list", "-o", "id")
+	release := func(version, word string, more ...string) string {
+		image := s.write(version, []byte(strings.Repeat("an image that is long enough to be cut ", 100)+word+strings.Repeat("an image that is long enough to be cut ", 50)))
+		return s.made(append([]string{"file", "create", "--name", version, "--type", "firmware", "--version", version, "--profile", strings.TrimSpace(ids), image}, more...)...)
+	}
+	first, third := release("1.0.0.0", "old"), release("3.0.0.0", "new", "--key", others)
+	s.cli(0, "file", "delta", second, "--from", first)
+	s.cli(0, "file", "delta", third, "--from", second)
+
+	sent := s.made(fota...)
+	s.cli(0, "campaign", "start", sent, "--wait")
+	if out, _ := s.cli(0, "campaign", "report", sent, "-o", "json"); !strings.Contains(out, `"delta_devices": 4`) {
+		t.Errorf("report:\n%s", out)
+	}
+
+	// The third version is signed by others: nobody takes it, and all still run the second.
+	sent = s.made(append(fota[:len(fota)-1:len(fota)-1], third)...)
+	s.cli(cli.ExitUnsuccess, "campaign", "start", sent, "--wait")
+	if out, _ := s.cli(0, "campaign", "devices", sent, "--outcome", "failed"); !strings.Contains(out, "image.corrupt") {
+		t.Errorf("devices:\n%s", out)
+	}
+	if out, _ := s.cli(0, "device", "list", "-f", "firmware=2.0.0.0", "--no-headers"); strings.Count(out, "\n") != 4 {
+		t.Errorf("devices that run 2.0.0.0:\n%s", out)
+	}
 	s.end()
 }
 

@@ -45,6 +45,14 @@ func (l Layout) String() string {
 	return "two-slots"
 }
 
+// Formats returns the formats that the layout has a use for.
+func (l Layout) Formats() []delta.Format {
+	if l == InPlace {
+		return []delta.Format{delta.HPatchLiteInPlace, delta.DetoolsInPlace}
+	}
+	return []delta.Format{delta.HPatchLite, delta.HPatchLiteRelocated, delta.Detools}
+}
+
 // Defaults of Config.
 const (
 	DefaultSlot   = 1 << 20
@@ -83,12 +91,6 @@ type Config struct {
 	DictField int
 }
 
-// layouts are the formats that each layout has a use for.
-var layouts = [][]delta.Format{
-	TwoSlots: {delta.HPatchLite, delta.HPatchLiteRelocated, delta.Detools},
-	InPlace:  {delta.HPatchLiteInPlace, delta.DetoolsInPlace},
-}
-
 // complete returns the configuration with its defaults, or ErrConfig.
 func (c Config) complete() (Config, error) {
 	for _, d := range []struct {
@@ -103,10 +105,10 @@ func (c Config) complete() (Config, error) {
 		return c, fmt.Errorf("layout %d: %w", c.Layout, ErrConfig)
 	}
 	if c.Formats == nil {
-		c.Formats = layouts[c.Layout]
+		c.Formats = c.Layout.Formats()
 	}
 	for _, f := range c.Formats {
-		if !slices.Contains(layouts[c.Layout], f) {
+		if !slices.Contains(c.Layout.Formats(), f) {
 			return c, fmt.Errorf("format %q with layout %s: %w", f, c.Layout, ErrConfig)
 		}
 	}

@@ -23,6 +23,9 @@ type growth struct {
 	loss   float64
 	bands  map[region.Band]bool     // that have their gateway
 	addrs  map[lorawan.DevAddr]bool // of devices and groups
+
+	stock   Stock // nil: devices run whatever they are sent
+	outfits map[outfitOf]*outfit
 }
 
 // Grow lets the network make the members of every group that it learns of and does not
@@ -48,7 +51,11 @@ func (n *Network) admit(ctx context.Context, g network.Group) error {
 		if err != nil {
 			return fmt.Errorf("simulated device %s: %w", eui, err)
 		}
-		if err := n.do(func(s *sim.Network) error { return n.growth.add(s, DeviceSpec(dev, profile, g)) }); err != nil {
+		spec := DeviceSpec(dev, profile, g)
+		if err := n.growth.equip(ctx, &spec, dev, profile); err != nil {
+			return fmt.Errorf("simulated device %s: %w", eui, err)
+		}
+		if err := n.do(func(s *sim.Network) error { return n.growth.add(s, spec) }); err != nil {
 			return err
 		}
 	}
