@@ -27,13 +27,15 @@ const (
 // laneFor returns the lane for devices like those of lane l, but with version v of TS004, that run base: the delta from
 // that, or the full image; -1: there is none.
 func (s *Spec) laneFor(l int, v lorawan.Version, base uint32) int {
-	full := -1
+	own, full := &s.Lanes[l], -1
 	for k := range s.Lanes {
 		o := &s.Lanes[k]
 		switch {
-		case o.Kind != s.Lanes[l].Kind || o.Version != v:
+		case o.Group != own.Group || o.Kind != own.Kind || o.Version != v: // versions that knew no kinds stored 0
 		case o.Base.IsZero():
-			full = k
+			if full < 0 || k == l {
+				full = k
+			}
 		case o.Base.Uint32() == base:
 			return k
 		}

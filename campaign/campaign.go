@@ -368,8 +368,8 @@ func (c *Campaign) tellGroup(g int, code, format string, args ...any) {
 
 // laneOf returns the index of the lane that device i is in.
 func (c *Campaign) laneOf(i int) int {
-	if i < len(c.devices) && c.devices[i].Lane > 0 { // a plan has no devices yet
-		return c.devices[i].Lane - 1
+	if i < len(c.devices) { // a plan has no devices yet
+		return laneOf(&c.spec, i, &c.devices[i])
 	}
 	return c.spec.Devices[i].Lane
 }

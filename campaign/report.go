@@ -257,10 +257,8 @@ func groupReports(spec *Spec, devices []Device, groups []Group) []GroupReport {
 	lanes := make([]LaneReport, len(spec.Lanes))
 	needed := make([]map[int]int, len(spec.Lanes)) // by wave: each sends the block anew
 	for i := range devices {
-		d, k := &devices[i], spec.Devices[i].Lane
-		if d.Lane > 0 {
-			k = d.Lane - 1
-		}
+		d := &devices[i]
+		k := laneOf(spec, i, d)
 		lane, l := &spec.Lanes[k], &lanes[k]
 		g := &out[lane.Group]
 		g.Devices++
@@ -300,6 +298,14 @@ func groupReports(spec *Spec, devices []Device, groups []Group) []GroupReport {
 		out[g].DevEUI, out[g].Frames, out[g].Airtime, out[g].Sessions = spec.Groups[g].DevEUI, grp.Frames, grp.Airtime.Seconds(), grp.sessions()
 	}
 	return out
+}
+
+// laneOf returns the lane of device i, which it may have moved to.
+func laneOf(spec *Spec, i int, d *Device) int {
+	if d.Lane > 0 {
+		return d.Lane - 1
+	}
+	return spec.Devices[i].Lane
 }
 
 // WorkReport is what the devices of one profile in one group were made to do: what their energy
@@ -349,7 +355,8 @@ type Evidence struct {
 	Text     string    // what that uplink said, or what did not come
 	Received uint16    // fragments, as it told
 	Missing  uint16
-	CleanUp  string // of a device that was cleaned up: confirmed, not_confirmed or under_way
+	Base     fleet.Firmware // of the delta that it was for, as far as it came to that; zero: the full image, or no firmware
+	CleanUp  string         // of a device that was cleaned up: confirmed, not_confirmed or under_way
 }
 
 // EvidenceOf returns what is known of device i of a campaign.
@@ -358,8 +365,9 @@ func EvidenceOf(spec *Spec, i int, d *Device) Evidence {
 	if d.Outcome == Stopping {
 		stage = d.Reached
 	}
+	lane := &spec.Lanes[laneOf(spec, i, d)]
 	e := Evidence{
-		DevEUI: spec.Devices[i].DevEUI, Group: spec.Groups[spec.Lanes[spec.Devices[i].Lane].Group].DevEUI, Outcome: d.Outcome.String(),
+		DevEUI: spec.Devices[i].DevEUI, Group: spec.Groups[lane.Group].DevEUI, Base: lane.Base, Outcome: d.Outcome.String(),
 		Reason: d.Reason, Was: d.Was, Stage: stage, At: d.ProofAt, FCnt: d.ProofFCnt, Text: d.Detail, Received: d.Received, Missing: d.Missing,
 	}
 	switch {

@@ -287,7 +287,10 @@ func TestARefusedOrderSaysWhom(t *testing.T) {
 
 func TestReportTellsWhatDeltasHaveSaved(t *testing.T) {
 	p := story(t, "devices=5 deltas=old,older on=1:old,2:old,3:older threshold=1", "reach McSession without dev3", "advance 40m", "reach end without dev3")
-	r, _ := p.outcome()
+	r, evidence := p.outcome()
+	if evidence[0].Base != fleet.DottedFirmware(oldFirmware) || evidence[2].Base != fleet.DottedFirmware(olderFirmware) || !evidence[3].Base.IsZero() {
+		t.Errorf("%+v", evidence)
+	}
 	// Blocks of 47, 97 and 197 bytes.
 	if r.Verified != 4 || r.DeltaDevices != 2 || r.FullDevices != 2 || r.BytesSaved != 2*150 {
 		t.Errorf("%+v", r)

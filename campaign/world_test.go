@@ -350,7 +350,7 @@ func newWorld(o worldOptions) world {
 			}
 			for k, base := range append(o.deltas, "") {
 				l := campaign.Lane{
-					Group: g, Kind: g, FragIndex: index, Version: v, Payload: "block", Size: size,
+					Group: g, FragIndex: index, Version: v, Payload: "block", Size: size,
 					FragSize: fragSize, NbFrag: uint16(o.frag), Padding: padding, Redundancy: o.redundancy,
 					FPort: 201, Descriptor: [4]byte{1, 2, 3, 4}, BlockAckDelay: campaign.BlockAckDelay(o.devices),
 				}

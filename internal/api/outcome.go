@@ -138,7 +138,7 @@ func showCampaignReport(o *service.Outcome) campaignReport {
 	}
 }
 
-var evidenceColumns = []string{"dev_eui", "group", "outcome", "reason", "was", "stage", "evidence_at", "evidence_f_cnt", "evidence", "received", "missing", "clean_up"}
+var evidenceColumns = []string{"dev_eui", "group", "outcome", "reason", "was", "stage", "evidence_at", "evidence_f_cnt", "evidence", "received", "missing", "delta_base", "clean_up"}
 
 func evidenceRow(e machine.Evidence) []string {
 	at, fCnt := "", ""
@@ -146,7 +146,7 @@ func evidenceRow(e machine.Evidence) []string {
 		at, fCnt = e.At.UTC().Format(time.RFC3339), strconv.FormatUint(uint64(e.FCnt), 10)
 	}
 	return []string{e.DevEUI.String(), e.Group.String(), e.Outcome, string(e.Reason), string(e.Was), e.Stage.String(), at, fCnt, e.Text,
-		strconv.Itoa(int(e.Received)), strconv.Itoa(int(e.Missing)), e.CleanUp}
+		strconv.Itoa(int(e.Received)), strconv.Itoa(int(e.Missing)), e.Base.String(), e.CleanUp}
 }
 
 // notStarted is what campaigns answer that have come to nothing yet.
