@@ -142,7 +142,8 @@ func TestUplinksAreReadAsTheProfileSays(t *testing.T) {
 	}
 	wl55 := t1
 	wl55.StatusStyle = fleet.StatusWL55v2
-	bare := campaign.Traits{}
+	bare, several := campaign.Traits{}, t1
+	several.Packages.MultiPackage = lorawan.V1
 	for _, tc := range []struct {
 		name    string
 		traits  campaign.Traits
@@ -158,7 +159,8 @@ func TestUplinksAreReadAsTheProfileSays(t *testing.T) {
 		{"the default port of a package that has another", t1, 201, []byte{0x02, 0x00}, "", false},
 		{"application data", t1, 7, []byte{0xff}, "", false},
 		{"a package that the device does not have", bare, 200, []byte{0x02, 0x00}, "", false},
-		{"multi-package access", t1, 225, []byte{0x00}, "", false},
+		{"multi-package access that the device does not have", t1, 225, []byte{0x82, 0x02, 0x00, 0x01}, "", false},
+		{"multi-package access", several, 225, []byte{0x82, 0x02, 0x00, 0x83, 0x02, 0x40, 0x01}, "McGroupSetupAns FragSessionSetupAns", false},
 		{"what was understood before an error counts", t1, 200, []byte{0x02, 0x00, 0x7f}, "McGroupSetupAns", true},
 		{"the old byte order under a new version", wl55, 210, []byte{0x01, 100, 0, 3, 0}, "FragSessionStatusAns", false},
 	} {

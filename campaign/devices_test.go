@@ -273,8 +273,14 @@ func (p *player) answer(i int, d campaign.Downlink) {
 		return
 	}
 	p.pass(pace)
-	if cmd := perfectAnswer(p.c, i, p.c.Lane(i), d.Commands[0], p.now); cmd != nil {
-		p.step(campaign.Heard{DevEUI: p.spec.Devices[i].DevEUI, At: p.now, Commands: []lorawan.Command{cmd}})
+	var answers []lorawan.Command
+	for _, cmd := range d.Commands {
+		if ans := perfectAnswer(p.c, i, p.c.Lane(i), cmd, p.now); ans != nil {
+			answers = append(answers, ans)
+		}
+	}
+	if len(answers) > 0 {
+		p.step(campaign.Heard{DevEUI: p.spec.Devices[i].DevEUI, At: p.now, Commands: answers})
 	}
 }
 

@@ -101,10 +101,18 @@ func (c *Campaign) ask(i int) {
 		c.becomeFailed(i, refusal.reason, refusal.text)
 		return
 	}
-	id := c.send(i, pkg, d.Attempts+1, commands...)
-	c.out.Downlinks[len(c.out.Downlinks)-1].question = true
-	c.noteAsked(i, commands)
+	var down Downlink
+	together := c.together(i)
+	if together {
+		down = c.withFragSetup(i, commands[0])
+	} else {
+		down = c.downlink(i, pkg, commands...)
+	}
+	down.question = true
+	id := c.send(i, d.Attempts+1, down)
+	c.noteAsked(i, down.Commands)
 	c.change(i, func(d *Device) {
+		d.Together = together
 		if d.Attempts == 0 {
 			d.Chance, d.Unsent = c.heardAt(i), 0
 		}
@@ -116,10 +124,9 @@ func (c *Campaign) ask(i int) {
 	})
 }
 
-// send puts commands of one package on their way to device i, in place of the command
-// that may still be queued for it, and returns the ID.
-func (c *Campaign) send(i int, pkg lorawan.PackageID, attempt int, commands ...lorawan.Command) string {
-	d := c.downlink(i, pkg, commands...)
+// send puts a downlink on its way to device i, in place of the command that may still be
+// queued for it, and returns the ID.
+func (c *Campaign) send(i, attempt int, d Downlink) string {
 	d.Flush, d.Attempt = c.devices[i].Phase == PhaseQueued, attempt
 	c.out.Downlinks = append(c.out.Downlinks, d)
 	return d.ID
@@ -132,11 +139,15 @@ func (c *Campaign) reply(i int, pkg lorawan.PackageID, ans lorawan.Command) {
 
 // downlink encodes commands of one package for device i.
 func (c *Campaign) downlink(i int, pkg lorawan.PackageID, commands ...lorawan.Command) Downlink {
-	t := c.traits(i)
-	payload := must(lorawan.AppendAll(nil, t.Packages.Of(pkg), commands...)) // Plan made every field
+	payload := must(lorawan.AppendAll(nil, c.traits(i).Packages.Of(pkg), commands...)) // Plan made every field
+	return c.frame(i, pkg, payload, commands...)
+}
+
+// frame makes a downlink for device i.
+func (c *Campaign) frame(i int, pkg lorawan.PackageID, payload []byte, commands ...lorawan.Command) Downlink {
 	c.head.UnicastSent++
 	return Downlink{
-		ID: c.nextID(), DevEUI: c.spec.Devices[i].DevEUI, FPort: t.FPort(pkg), Payload: payload, Commands: commands, Attempt: 1,
+		ID: c.nextID(), DevEUI: c.spec.Devices[i].DevEUI, FPort: c.traits(i).FPort(pkg), Payload: payload, Commands: commands, Attempt: 1,
 	}
 }
 
@@ -212,7 +223,7 @@ func (c *Campaign) heard(in Heard) {
 	settled := false
 	for _, cmd := range in.Commands {
 		if v := c.judge(i, in, cmd); v.kind != ignored {
-			if d := &c.devices[i]; d.Answered < d.Asked {
+			if d := &c.devices[i]; !settled && d.Answered < d.Asked {
 				c.change(i, func(d *Device) { d.Answered++ })
 			}
 			c.follow(i, v)
@@ -425,7 +436,10 @@ func (c *Campaign) moveOn(i int) {
 			d.Reason, d.Detail = ReasonNone, "" // of fragments that were missing
 		}
 	})
-	if d.Outcome == Stopping || next <= c.head.Gate {
+	switch {
+	case d.Together && d.Stage == StageFragSetup:
+		c.askedAlready(i)
+	case d.Outcome == Stopping || next <= c.head.Gate:
 		c.begin(i)
 	}
 }

@@ -346,7 +346,7 @@ func (c *Campaign) resync(i int, reason Reason, text string) verdict {
 		return verdict{kind: again} // with resume; it will say the same then
 	}
 	c.tellDevice(i, string(reason), "%s: asked to synchronise its clock", text)
-	c.send(i, lorawan.ClockSync, 1, clocksync.ForceDeviceResyncReq{NbTransmissions: resyncTransmissions})
+	c.send(i, 1, c.downlink(i, lorawan.ClockSync, clocksync.ForceDeviceResyncReq{NbTransmissions: resyncTransmissions}))
 	c.change(i, func(d *Device) { d.ClockWrong = reason == ReasonClockWrong })
 	return verdict{kind: hold, until: c.now.Add(t.UplinkPeriod + answerMargin)}
 }

@@ -88,7 +88,7 @@ func (c *Campaign) fragSessionSetupReq(i int) (lorawan.PackageID, []lorawan.Comm
 		BlockAckDelay: l.BlockAckDelay, Padding: l.Padding, Descriptor: l.Descriptor,
 	}
 	if l.Version >= lorawan.V2 {
-		if d.Attempts == 0 && d.Replays == 0 {
+		if (d.Attempts == 0 || d.Stage == StageMcGroupSetup) && d.Replays == 0 {
 			c.change(i, func(d *Device) { d.SessionCnt = max(c.firstCnt(i), d.FirstCnt) })
 		}
 		req.AckReception = true
@@ -153,7 +153,7 @@ func (c *Campaign) onFragSessionSetupAns(i int, ans fragmentation.FragSessionSet
 		}
 		// Version 1 stacks may say so as long as an old session is there: delete it, once.
 		c.change(i, func(d *Device) { d.Session = true })
-		c.send(i, lorawan.Fragmentation, 1, fragmentation.FragSessionDeleteReq{FragIndex: l.FragIndex})
+		c.send(i, 1, c.downlink(i, lorawan.Fragmentation, fragmentation.FragSessionDeleteReq{FragIndex: l.FragIndex}))
 		return verdict{kind: hold, until: c.now.Add(c.traits(i).UplinkPeriod)}
 	case ans.WrongDescriptor:
 		return verdict{kind: refused, reason: ReasonFragDescriptor, text: fmt.Sprintf("the device refuses descriptor % x", l.Descriptor)}

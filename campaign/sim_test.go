@@ -140,7 +140,7 @@ func newSimulation(seed uint64, other ...func(*rand.Rand, *worldOptions)) *simul
 	o.style = []fleet.StatusStyle{fleet.StatusSpec, fleet.StatusLBM, fleet.StatusLoRaMac}[r.IntN(3)]
 	o.rebootsItself, o.rc1, o.noClock = pick(0.2), pick(0.2), pick(0.1)
 	o.period = time.Duration(2+r.IntN(20)) * time.Minute
-	o.nextChance = pick(0.5)
+	o.nextChance, o.multi = pick(0.5), seed%2 == 1
 	if o.typ == fleet.FOTACampaign && pick(0.3) {
 		o.reboot = 24 * time.Hour
 	}
@@ -757,7 +757,9 @@ func (s *simulation) window(d *simDevice) error {
 		}
 	}
 	if s.r.Float64() >= s.loss {
-		s.obey(d, q.Commands[0])
+		for _, cmd := range q.Commands {
+			s.obey(d, cmd)
+		}
 		if len(d.say) > 0 && s.r.IntN(3) > 0 {
 			s.at(2*time.Second+time.Duration(s.r.Int64N(int64(4*time.Second))), func() error { return s.transmit(d) })
 		}

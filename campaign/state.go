@@ -114,6 +114,7 @@ type Device struct {
 	Asked    int       `json:"asked,omitempty"`    // commands sent to it in all stages
 	Answered int       `json:"answered,omitempty"` // of them, those that were answered
 	Uplinks  int       `json:"uplinks,omitempty"`  // of it that held an answer, or another command but a question for the time
+	Together bool      `json:"together,omitempty"` // the latest frame also had the command of the next stage
 	Rides    bool      `json:"rides,omitempty"`    // asked for the session, and its answer did not come: it may listen
 	// What follows is learnt from its application uplinks, while it is waited for.
 	LastUplink  time.Time     `json:"last_uplink,omitzero"`

@@ -107,6 +107,7 @@ func (c *Campaign) mayHold(i int) {
 	switch d.Stage {
 	case StageMcGroupSetup:
 		d.SetUp = d.SetUp || asked
+		d.Session = d.Session || asked && c.setsUpTogether(i)
 	case StageRebootTime:
 		d.RebootSet = d.RebootSet || asked
 	case StageFragSetup:

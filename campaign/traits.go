@@ -10,6 +10,7 @@ import (
 	"github.com/starling-fuota/starling/lorawan/firmware"
 	"github.com/starling-fuota/starling/lorawan/fragmentation"
 	"github.com/starling-fuota/starling/lorawan/multicast"
+	"github.com/starling-fuota/starling/lorawan/multipackage"
 )
 
 // Traits is what a campaign must know of a kind of device: the parts of its profile
@@ -72,6 +73,12 @@ func (t *Traits) ParseUplink(fport uint8, payload []byte) ([]lorawan.Command, er
 		commands, err = fragmentation.ParseUplink(v, payload)
 	case lorawan.FirmwareMgmt:
 		commands, err = firmware.ParseUplink(v, payload)
+	case lorawan.MultiPackage:
+		var m multipackage.Message
+		m, err = multipackage.ParseUplink(payload, t.Packages)
+		for _, item := range m.Items {
+			commands = append(commands, item.Command)
+		}
 	}
 	if err != nil {
 		err = fmt.Errorf("FPort %d, %s version %s: %w", fport, pkg, v, err)

@@ -67,7 +67,7 @@ type worldOptions struct {
 	rc1, rebootsItself    bool
 	noClock, v11          bool
 	noFirmware            bool
-	nextChance            bool
+	nextChance, multi     bool
 	session, reboot, last time.Duration
 	cnt                   uint16
 	interval              time.Duration
@@ -150,6 +150,8 @@ func (o *worldOptions) set(key, value string) (err error) {
 		o.v11 = true
 	case "next-chance":
 		o.nextChance = true
+	case "multi-package":
+		o.multi = true
 	case "session":
 		span(&o.session)
 	case "reboot":
@@ -325,6 +327,9 @@ func newWorld(o worldOptions) world {
 		}
 		if o.noClock {
 			t.Packages.ClockSync = 0
+		}
+		if o.multi {
+			t.Packages.MultiPackage = lorawan.V1
 		}
 		if o.noFirmware {
 			t.Packages.FirmwareMgmt = 0

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -45,6 +46,32 @@ func TestEveryStackOfTheFieldIsUpdated(t *testing.T) {
 			w.mustSucceed(w.wait(), 12)
 			w.verify()
 		})
+	}
+}
+
+// Devices with multi-package access are set up with one frame each, of a size that the slowest downlink carries.
+func TestMultiPackageAccessSavesTheSecondSetUpFrame(t *testing.T) {
+	m := sim.Standard
+	m.Config.UplinkDR, m.Config.Packages = 0, packagesV2
+	m.Config.Packages.MultiPackage = lorawan.V1
+	w := newWorld(t, sim.FleetConfig{Devices: 12, Seed: 4, Mix: []sim.Model{m}}, 2000)
+	w.start(fleet.Campaign{ID: "c1", Name: "c1", Type: fleet.FOTACampaign, SuccessThreshold: 100})
+	w.mustSucceed(w.wait(), 12)
+	w.verify()
+	asked := map[string]int{}
+	for _, spec := range w.fleet.Devices {
+		entries, err := w.store.Timeline(t.Context(), "c1", store.TimelineQuery{DevEUI: spec.DevEUI, Limit: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if e.Code == "device.asked" && strings.Contains(e.Text, "Setup") {
+				asked[e.Text]++
+			}
+		}
+	}
+	if len(asked) != 1 || asked["McGroupSetupReq, FragSessionSetupReq"] != 12 {
+		t.Errorf("12 devices were set up with %v", asked)
 	}
 }
 

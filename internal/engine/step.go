@@ -154,7 +154,7 @@ func (r *run) collectDevice(now time.Time, i int) error {
 		DevEUI: m.DevEUI, State: state, Stage: d.Stage.String(), Outcome: d.Outcome.String(), Reason: string(d.Reason), At: now,
 	})
 	lane := r.c.Lane(i)
-	if lane.Version >= lorawan.V2 && d.Stage == campaign.StageFragSetup && d.Attempts > 0 {
+	if lane.Version >= lorawan.V2 && (d.Stage == campaign.StageFragSetup && d.Attempts > 0 || d.Together) {
 		b.rec.SessionCnts = append(b.rec.SessionCnts, store.SessionCnt{DevEUI: m.DevEUI, FragIndex: lane.FragIndex, Cnt: d.SessionCnt})
 	}
 	if spec.Type == fleet.FOTACampaign && d.Outcome == campaign.Verified {

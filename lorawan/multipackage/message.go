@@ -12,6 +12,9 @@ const (
 	packageIDFlag = 0x80
 	tokenMask     = 0x03
 	maxToken      = tokenMask
+
+	// Tokens is how many command sets a Token tells apart.
+	Tokens = maxToken + 1
 )
 
 // Item is one command and the package it belongs to.
