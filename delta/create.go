@@ -26,10 +26,11 @@ func Create(old, target []byte, o Options) (Patch, error) {
 	if err != nil {
 		return Patch{}, err
 	}
+	pair := cover.NewPair(old, target)
 	var smallest Patch
 	var refused []error
 	for _, format := range o.Allowed {
-		p, err := create(old, target, format, o)
+		p, err := create(pair, format, o)
 		if err != nil {
 			refused = append(refused, fmt.Errorf("%s: %w", format, err))
 			continue
@@ -45,16 +46,17 @@ func Create(old, target []byte, o Options) (Patch, error) {
 }
 
 // create makes and verifies one patch.
-func create(old, target []byte, format Format, o Options) (Patch, error) {
+func create(pair *cover.Pair, format Format, o Options) (Patch, error) {
+	old, target := pair.Old(), pair.Target()
 	var b []byte
 	var err error
 	switch format {
 	case HPatchLite, HPatchLiteInPlace:
-		b, err = createHPatchLite(old, target, o.hpatchlite(format), o)
+		b, err = createHPatchLite(pair, o.hpatchlite(format), o)
 	case HPatchLiteRelocated:
-		b, err = createRelocated(old, target, o)
+		b, err = createRelocated(pair, o)
 	case Detools, DetoolsInPlace:
-		b, err = createDetools(old, target, format, o)
+		b, err = createDetools(pair, format, o)
 	}
 	if err != nil {
 		return Patch{}, fmt.Errorf("%w: %w", ErrOptions, err)
@@ -94,20 +96,21 @@ func (o Options) hpatchlite(format Format) hpatchlite.Options {
 
 // createHPatchLite tries tinyuz and none: the few bytes of a changed constant are not worth
 // a dictionary.
-func createHPatchLite(old, target []byte, h hpatchlite.Options, o Options) ([]byte, error) {
+func createHPatchLite(pair *cover.Pair, h hpatchlite.Options, o Options) ([]byte, error) {
 	if !o.takes(Tinyuz) && !o.takes(None) {
 		return nil, errors.New("the device has neither tinyuz nor none")
 	}
 	if !o.takes(Tinyuz) {
 		h.Compression = hpatchlite.None
-		return hpatchlite.Create(old, target, h)
+		patch, _, err := hpatchlite.CreatePair(pair, h)
+		return patch, err
 	}
-	patch, covers, err := hpatchlite.CreateCovers(old, target, h)
+	patch, covers, err := hpatchlite.CreatePair(pair, h)
 	if err != nil || !o.takes(None) {
 		return patch, err
 	}
 	h.Compression = hpatchlite.None
-	plain, err := hpatchlite.Encode(old, target, covers, h)
+	plain, err := hpatchlite.Encode(pair.Old(), pair.Target(), covers, h)
 	if err != nil || len(plain) >= len(patch) {
 		return patch, err
 	}
@@ -115,18 +118,31 @@ func createHPatchLite(old, target []byte, h hpatchlite.Options, o Options) ([]by
 }
 
 // createRelocated puts the map ahead of a patch of the view that it gives.
-func createRelocated(old, target []byte, o Options) ([]byte, error) {
+func createRelocated(pair *cover.Pair, o Options) ([]byte, error) {
+	old, target := pair.Old(), pair.Target()
 	flash := o.FlashBase
 	if flash == 0 {
 		// Without an answer pointers stay as they are; branches do not need the address.
 		flash, _ = relocated.FlashBase(old)
 	}
 	h := o.hpatchlite(HPatchLiteRelocated)
+	pairs := map[*byte]*cover.Pair{&old[0]: pair} // by view
+	costs := cover.Params{}
+	if len(target) > largeSize {
+		costs = cover.Brisk()
+	}
 	choice, err := relocated.Choose(old, target, relocated.Options{
 		Flash: flash,
+		Find: func(view []byte) []cover.Cover {
+			p := pairs[&view[0]]
+			if p == nil {
+				p = cover.NewPair(view, target)
+				pairs[&view[0]] = p
+			}
+			return p.Find(costs)
+		},
 		Size: func(view []byte, covers []cover.Cover) (int, error) {
-			b, err := hpatchlite.Encode(view, target, covers, h)
-			return len(b), err
+			return hpatchlite.Size(view, target, covers, h)
 		},
 	})
 	if err != nil {
@@ -136,17 +152,17 @@ func createRelocated(old, target []byte, o Options) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	patch, err := createHPatchLite(choice.View, target, h, o)
+	patch, err := createHPatchLite(pairs[&choice.View[0]], h, o)
 	return append(b, patch...), err
 }
 
 // createDetools tries the compressors of the device.
-func createDetools(old, target []byte, format Format, o Options) ([]byte, error) {
+func createDetools(pair *cover.Pair, format Format, o Options) ([]byte, error) {
 	base := detools.Options{}
 	if format == DetoolsInPlace {
 		base.InPlace, base.Segment, base.Memory = true, o.Segment, o.Memory
 		if base.Memory == 0 {
-			base.Memory = ((max(len(old), len(target))+o.Segment-1)/o.Segment + 2) * o.Segment
+			base.Memory = ((max(len(pair.Old()), len(pair.Target()))+o.Segment-1)/o.Segment + 2) * o.Segment
 		}
 	}
 	var tries []detools.Options
@@ -169,6 +185,9 @@ func createDetools(old, target []byte, format Format, o Options) ([]byte, error)
 		// Every patch has bytes in a row that are 0: packed is never larger in practice.
 		add(None, detools.None)
 	}
-	b, _, err := detools.Smallest(old, target, tries...)
+	b, _, err := detools.SmallestPair(pair, tries...)
 	return b, err
 }
+
+// largeSize is the size in bytes of a new image above which one search for covers serves all.
+const largeSize = 320 << 10

@@ -2,6 +2,7 @@ package cover_test
 
 import (
 	"fmt"
+	"github.com/starling-fuota/starling/delta/deltatest"
 	"testing"
 
 	"github.com/starling-fuota/starling/delta/cover"
@@ -10,7 +11,7 @@ import (
 // BenchmarkFinders shows that time grows with the size and not with its square.
 func BenchmarkFinders(b *testing.B) {
 	for _, size := range []int{1 << 16, 1 << 18, 1 << 20} {
-		images := hostile(size)
+		images := deltatest.Hostile(size)
 		for _, name := range []string{"edited", "random", "zero", "erased-zero", "two letters", "period 8", "period 257", "fibonacci"} {
 			for find, f := range finders {
 				b.Run(fmt.Sprintf("%s/%s/%dKiB", find, name, size>>10), func(b *testing.B) {

@@ -17,16 +17,16 @@ var finders = map[string]func(old, target []byte, p cover.Params) []cover.Cover{
 }
 
 func TestCoversFitTheirImages(t *testing.T) {
-	images := hostile(5000)
-	images["empty target"] = [2][]byte{random(1, 100, 256), nil}
-	images["empty old"] = [2][]byte{nil, random(1, 100, 256)}
+	images := deltatest.Hostile(5000)
+	images["empty target"] = [2][]byte{deltatest.Random(1, 100, 256), nil}
+	images["empty old"] = [2][]byte{nil, deltatest.Random(1, 100, 256)}
 	images["both empty"] = [2][]byte{}
 	images["one byte"] = [2][]byte{{1}, {1}}
 	images["three bytes"] = [2][]byte{{1, 2, 3}, {1, 2, 3}}
 	images["four bytes"] = [2][]byte{{1, 2, 3, 4}, {1, 2, 3, 4}}
 	for seed := range uint64(30) {
-		old := random(seed, 200+int(seed)*300, 1+int(seed)*8)
-		images["edited "+string(rune('a'+seed))] = [2][]byte{old, edited(old, seed)}
+		old := deltatest.Random(seed, 200+int(seed)*300, 1+int(seed)*8)
+		images["edited "+string(rune('a'+seed))] = [2][]byte{old, deltatest.Edited(old, seed)}
 	}
 	for name, image := range images {
 		for find, f := range finders {
@@ -42,7 +42,7 @@ func TestCoversFitTheirImages(t *testing.T) {
 }
 
 func TestAnImageIsOneCoverOfItself(t *testing.T) {
-	image := random(1, 10000, 256)
+	image := deltatest.Random(1, 10000, 256)
 	for find, f := range finders {
 		got := f(image, image, cover.Params{})
 		if want := []cover.Cover{{Old: 0, New: 0, Length: len(image)}}; !reflect.DeepEqual(got, want) {
@@ -52,7 +52,7 @@ func TestAnImageIsOneCoverOfItself(t *testing.T) {
 }
 
 func TestABlockThatMovedIsFound(t *testing.T) {
-	a, b := random(1, 3000, 256), random(2, 2000, 256)
+	a, b := deltatest.Random(1, 3000, 256), deltatest.Random(2, 2000, 256)
 	old, target := slices.Concat(a, b), slices.Concat(b, a)
 	want := []cover.Cover{{Old: 3000, New: 0, Length: 2000}, {Old: 0, New: 2000, Length: 3000}}
 	for find, f := range finders {
@@ -63,7 +63,7 @@ func TestABlockThatMovedIsFound(t *testing.T) {
 }
 
 func TestAChangedByteIsADifferenceAndNotABreak(t *testing.T) {
-	old := random(1, 4000, 256)
+	old := deltatest.Random(1, 4000, 256)
 	target := bytes.Clone(old)
 	for i := 100; i < len(target); i += 100 {
 		target[i]++
@@ -102,8 +102,8 @@ func TestFloorKeepsCoversOffLostBytes(t *testing.T) {
 		"nothing":  func(int) int { return 1 << 30 },
 	}
 	for seed := range uint64(20) {
-		old := random(seed, 8000, 256)
-		target := edited(old, seed)
+		old := deltatest.Random(seed, 8000, 256)
+		target := deltatest.Edited(old, seed)
 		for floorName, floor := range floors {
 			for find, f := range finders {
 				covers := f(old, target, cover.Params{Floor: floor})

@@ -11,8 +11,14 @@ func Find(old, target []byte, p Params) []Cover { return NewIndex(old).Find(targ
 
 // Find is the function of that name with an index that exists already.
 func (x *Index) Find(target []byte, p Params) []Cover {
+	covers, _ := x.find(target, p)
+	return covers
+}
+
+// find is Find, and says how many lanes were followed, over all bytes.
+func (x *Index) find(target []byte, p Params) (covers []Cover, work int) {
 	if len(target) == 0 || len(x.old) == 0 {
-		return nil
+		return nil, 0
 	}
 	f := newFinder(x, target, p.costs())
 	f.follow(0)
@@ -25,7 +31,7 @@ func (x *Index) Find(target []byte, p Params) []Cover {
 			f.step(i)
 		}
 	}
-	return f.covers()
+	return f.covers(), f.work
 }
 
 const (
@@ -43,10 +49,13 @@ const (
 	// maxLanes is the number of alignments that are followed at a time.
 	maxLanes = 96
 
-	// crowd is the number of lanes that an image may have on average. Beyond it, only few
-	// are followed: an image that is like itself everywhere gives as good covers with few.
-	crowd    = 48
-	fewLanes = 24
+	// crowd is the number of lanes that an image may have on average. Beyond it, only half of that
+	// are followed: an image that is like itself everywhere gives as good covers with few. Of new
+	// images above largeSize bytes it is crowdLarge, and only few candidates are looked at beyond it.
+	crowd         = 48
+	crowdLarge    = 24
+	largeSize     = 320 << 10
+	fewCandidates = 8
 
 	// lookLimit bounds the comparison of a new seed.
 	lookLimit = 64
@@ -91,6 +100,7 @@ type finder struct {
 	laneOf    []uint8 // by diagonal + len(new): 1 + index into lanes, 0 for none
 	stretches []stretch
 	work      int // lanes that were followed, over all bytes
+	crowd     int // lanes on average that are not too many
 	fullAt    int // position of the last seed that no room was found for
 	longUntil int // new[..longUntil] is inside of a long match of some lane
 
@@ -107,8 +117,12 @@ type finder struct {
 }
 
 func newFinder(x *Index, target []byte, c *costs) *finder {
+	most := crowd
+	if len(target) > largeSize {
+		most = crowdLarge
+	}
 	return &finder{
-		index: x, old: x.old, new: target, costs: c,
+		index: x, old: x.old, new: target, costs: c, crowd: most,
 		laneOf:          make([]uint8, len(target)+len(x.old)+1),
 		literalPrevious: -1,
 		bestLane:        -1,
@@ -130,7 +144,11 @@ func (f *finder) seed(at int) {
 	if f.longUntil-at >= longRun {
 		return
 	}
-	f.index.near(f.new[at:], at+f.bestDiagonal, candidates, func(pos int) { f.consider(pos, at) })
+	places := candidates
+	if f.crowd < crowd && f.crowded(at) {
+		places = fewCandidates
+	}
+	f.index.near(f.new[at:], at+f.bestDiagonal, places, func(pos int) { f.consider(pos, at) })
 	if at%searchEvery == 0 {
 		if pos, length := f.index.longest(f.new[at:], lookLimit); length >= 2*f.minimum {
 			f.consider(pos, at)
@@ -167,11 +185,14 @@ func (f *finder) consider(pos, at int) {
 
 // mostLanes is the number of lanes that may be followed at a position.
 func (f *finder) mostLanes(at int) int {
-	if f.work > crowd*(at+1<<13) {
-		return fewLanes
+	if f.crowded(at) {
+		return f.crowd / 2
 	}
 	return maxLanes
 }
+
+// crowded reports whether more lanes were followed up to a position than the image may have.
+func (f *finder) crowded(at int) bool { return f.work > f.crowd*(at+1<<13) }
 
 // prolong notes a seed of a lane that exists.
 func (f *finder) prolong(l *lane, at int) {

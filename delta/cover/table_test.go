@@ -2,6 +2,7 @@ package cover_test
 
 import (
 	"encoding/binary"
+	"github.com/starling-fuota/starling/delta/deltatest"
 	"slices"
 	"testing"
 
@@ -19,7 +20,7 @@ func addresses(n, shift int) []byte {
 
 // A vector table whose entries all moved has no four equal bytes in a row, and is cheapest as what it is.
 func TestATableOfMovedAddressesIsOneCover(t *testing.T) {
-	code := random(1, 4000, 256)
+	code := deltatest.Random(1, 4000, 256)
 	old := slices.Concat(addresses(100, 0), code)
 	target := slices.Concat(addresses(100, 0x34), code)
 	got := cover.Find(old, target, cover.Params{})
@@ -35,7 +36,7 @@ func TestEqualEntriesOfATableAreNotWorthAnAlignment(t *testing.T) {
 		before = binary.LittleEndian.AppendUint32(before, uint32(0x0800_0000+4*i))
 		after = binary.LittleEndian.AppendUint32(after, uint32(0x0800_0000+4*i+4))
 	}
-	code := random(1, 4000, 256)
+	code := deltatest.Random(1, 4000, 256)
 	old := slices.Concat(code, before, code[:1000])
 	target := slices.Concat(code, after, code[:1000])
 	if got := cover.Find(old, target, cover.Params{}); len(got) != 1 {

@@ -19,30 +19,44 @@ func Create(old, target []byte, o Options) ([]byte, error) {
 // Smallest makes a patch with each of the options and returns the smallest, the first of equals, with its
 // options. Trying crle beside heatshrink is worth the time: it is far smaller where only constants changed.
 func Smallest(old, target []byte, options ...Options) ([]byte, Options, error) {
+	for _, o := range options {
+		if _, err := Layout(len(old), len(target), o); err != nil {
+			return nil, o, err // before the work of a pair
+		}
+	}
+	return SmallestPair(cover.NewPair(old, target), options...)
+}
+
+// SmallestPair is Smallest for images that other searches look at as well.
+func SmallestPair(pair *cover.Pair, options ...Options) ([]byte, Options, error) {
+	old, target := pair.Old(), pair.Target()
 	if len(options) == 0 {
 		return nil, Options{}, fmt.Errorf("no options to choose from: %w", ErrOptions)
 	}
 	var smallest []byte
 	var chosen Options
-	var index *cover.Index
+	var covers []cover.Cover
 	for _, o := range options {
 		info, err := Layout(len(old), len(target), o)
 		if err != nil {
 			return nil, o, err
 		}
-		base := old
-		if info.Type == InPlace {
-			base = old[:info.Survives()]
+		if base := survivors(old, info); len(base) != len(pair.Old()) {
+			pair = cover.NewPair(base, target)
 		}
-		if index == nil || len(index.Old()) != len(base) {
-			index = cover.NewIndex(base)
+		if smallest != nil && len(target) > largeSize {
+			// A search for this compressor cannot win if the patch with the covers of another one is
+			// far from the smallest.
+			patch, err := encode(old, target, covers, info, o)
+			if err != nil {
+				return nil, o, err
+			}
+			if len(patch) > len(smallest)+len(smallest)/2 {
+				continue
+			}
 		}
-		s := newSearch(index, target, info, o)
-		plain, err := appendStream(nil, old, target, s.best(), info)
-		if err != nil {
-			return nil, o, err
-		}
-		patch, err := pack(plain, info, o)
+		covers = newSearch(pair, info, o).best()
+		patch, err := encode(old, target, covers, info, o)
 		if err != nil {
 			return nil, o, err
 		}
@@ -51,4 +65,15 @@ func Smallest(old, target []byte, options ...Options) ([]byte, Options, error) {
 		}
 	}
 	return smallest, chosen, nil
+}
+
+// largeSize is the size in bytes of a new image above which fewer searches are compared.
+const largeSize = 320 << 10
+
+// survivors is what can be read of the old image.
+func survivors(old []byte, i Info) []byte {
+	if i.Type == InPlace {
+		return old[:i.Survives()]
+	}
+	return old
 }

@@ -33,6 +33,11 @@ func Encode(old, target []byte, covers []cover.Cover, o Options) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
+	return encode(old, target, covers, info, o)
+}
+
+// encode is Encode for a layout that exists already.
+func encode(old, target []byte, covers []cover.Cover, info Info, o Options) ([]byte, error) {
 	plain, err := appendStream(nil, old, target, covers, info)
 	if err != nil {
 		return nil, err

@@ -41,7 +41,7 @@ func (s *search) try(at, end int, middles ...[]cover.Cover) bool {
 	if best < 0 {
 		return false
 	}
-	s.covers = replaced(s.covers, middles[best], at, end, len(s.target))
+	s.covers = slices.Replace(s.covers, first, after, replaced(near, middles[best], at, end, len(s.target))...)
 	return true
 }
 

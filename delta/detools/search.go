@@ -10,22 +10,31 @@ import (
 
 // search looks for the covers that make one patch small.
 type search struct {
-	index       *cover.Index
+	pair        *cover.Pair
 	old, target []byte
 	info        Info
-	pair        heatshrink.Params // by which streams are weighed
+	packer      heatshrink.Params // by which streams are weighed
 	context     int               // bytes around a change that are weighed with it
 	budget      int               // bytes that may still be weighed
 	covers      []cover.Cover
 }
 
 // weighed bounds the work of a search: so many bytes are packed to compare covers. That is about a
-// second, and what images of 300 kB with few changes need.
-const weighed = 8 << 20
+// second, and what images of 300 kB with few changes need. Large images have had all that pays with half of it.
+const (
+	weighed      = 8 << 20
+	weighedLarge = 4 << 20
+)
 
-func newSearch(index *cover.Index, target []byte, info Info, o Options) *search {
-	s := &search{index: index, old: index.Old(), target: target, info: info, budget: weighed}
-	s.pair = heatshrink.Params{Window: o.Window, Lookahead: o.Lookahead}
+// workMost bounds the work of searches after which another one is made, as cover.Pair counts it.
+const workMost = 24 << 20
+
+func newSearch(pair *cover.Pair, info Info, o Options) *search {
+	s := &search{pair: pair, old: pair.Old(), target: pair.Target(), info: info, budget: weighed}
+	if len(s.target) > largeSize {
+		s.budget = weighedLarge
+	}
+	s.packer = heatshrink.Params{Window: o.Window, Lookahead: o.Lookahead}
 	s.context = 64
 	if info.Compression == Heatshrink {
 		s.context = min(1<<o.Window, 1<<11)
@@ -84,17 +93,23 @@ func (s *search) candidates() [][]cover.Cover {
 		}
 	}
 	switch size := len(s.old) + len(s.target); {
-	case size > 1<<20 && s.info.Compression != Heatshrink:
+	case len(s.target) > largeSize && s.info.Compression != Heatshrink:
 		grid = grid[:1]
-	case size > 1<<20:
-		grid = grid[:2]
+	case len(s.target) > largeSize:
+		grid = []cover.Params{cover.Brisk()}
 	case size > 1<<18:
 		grid = grid[:4]
 	}
-	lists := [][]cover.Cover{s.index.Greedy(s.target, cover.Params{Floor: floor})}
+	lists := [][]cover.Cover{s.pair.Greedy(cover.Params{Floor: floor})}
+	work := 0
 	for _, p := range grid {
+		if work > workMost {
+			break
+		}
 		p.Floor = floor
-		lists = append(lists, s.index.Find(s.target, p))
+		covers, w := s.pair.FindWork(p)
+		lists = append(lists, covers)
+		work += w
 	}
 	return lists
 }
@@ -110,7 +125,7 @@ func (s *search) whole(covers []cover.Cover) int {
 		return must(matches.Bits(s.info.Heatshrink.Lookahead))
 	}
 	lookahead, bits, err := matches.Best()
-	s.pair.Lookahead = lookahead
+	s.packer.Lookahead = lookahead
 	return must(bits, err)
 }
 
@@ -130,7 +145,7 @@ func (s *search) weigh(plain []byte) int {
 	case CRLE:
 		return 8 * crle.Size(plain)
 	case Heatshrink:
-		return must(heatshrink.Estimate(plain, s.pair))
+		return must(heatshrink.Estimate(plain, s.packer))
 	}
 	return 8 * len(plain)
 }

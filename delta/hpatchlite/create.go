@@ -1,7 +1,6 @@
 package hpatchlite
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/starling-fuota/starling/delta/cover"
@@ -22,35 +21,49 @@ func Create(old, target []byte, o Options) ([]byte, error) {
 // CreateCovers is Create and gives the covers of the patch as well, for callers that
 // derive something from them.
 func CreateCovers(old, target []byte, o Options) ([]byte, []cover.Cover, error) {
-	if err := o.check(); err != nil {
+	if err := o.checkSizes(len(old), len(target)); err != nil {
 		return nil, nil, err
 	}
-	if len(old) > maxImage || len(target) > maxImage {
-		return nil, nil, fmt.Errorf("images of %d and %d bytes, at most %d: %w", len(old), len(target), maxImage, ErrRange)
+	return CreatePair(cover.NewPair(old, target), o)
+}
+
+// CreatePair is CreateCovers for images that other searches look at as well.
+func CreatePair(pair *cover.Pair, o Options) ([]byte, []cover.Cover, error) {
+	if err := o.checkSizes(len(pair.Old()), len(pair.Target())); err != nil {
+		return nil, nil, err
 	}
-	s := newSearch(old, target, o)
+	s := newSearch(pair, o)
 	lists := s.lists()
 	best := s.refine(lists)
 
 	// The search has judged by parts: whole patches have the last word.
-	patch, err := encode(old, target, best, o, tinyuz.Encode)
+	others := lists[:1]
+	if len(s.target) <= wholeSize {
+		others = lists
+	}
+	return s.smallest(best, others)
+}
+
+// smallest encodes best and the others, of which only those that the quick encoder finds about
+// as good are worth the thorough one.
+func (s *search) smallest(best []cover.Cover, others [][]cover.Cover) ([]byte, []cover.Cover, error) {
+	if s.large() {
+		return s.smallestLarge(best)
+	}
+	patch, err := encode(s.old, s.target, best, s.options, tinyuz.Encode)
 	if err != nil {
 		return nil, nil, err
 	}
-	others := lists[:1]
-	if len(target) <= wholeSize {
-		others = lists
-	}
-	if len(patch) > len(target)/2 {
+	if len(patch) > len(s.target)/2 {
 		others = append([][]cover.Cover{nil}, others...)
 	}
 	for k, list := range others {
 		if s.seen(others[:k], list) || slices.Equal(list, best) {
 			continue
 		}
-		p, err := encode(old, target, list, o, tinyuz.EncodeQuick)
+		p, err := encode(s.old, s.target, list, s.options, tinyuz.EncodeQuick)
 		if err == nil && len(p) < len(patch)+len(patch)/quickLoss {
-			p, err = encode(old, target, list, o, tinyuz.Encode)
+			p, err = encode(s.old, s.target, list, s.options, tinyuz.Encode)
 		}
 		if err != nil {
 			return nil, nil, err
@@ -62,9 +75,30 @@ func CreateCovers(old, target []byte, o Options) ([]byte, []cover.Cover, error) 
 	return patch, best, nil
 }
 
+// smallestLarge is smallest for large images: what was better in its parts is taken to be better
+// as a whole.
+func (s *search) smallestLarge(best []cover.Cover) ([]byte, []cover.Cover, error) {
+	patch, err := encode(s.old, s.target, best, s.options, tinyuz.EncodeFast)
+	if err != nil || len(patch) <= len(s.target)/2 {
+		return patch, best, err
+	}
+	plain, err := encode(s.old, s.target, nil, s.options, tinyuz.EncodeFast)
+	if err != nil || len(plain) >= len(patch) {
+		return patch, best, err
+	}
+	return plain, nil, nil
+}
+
+// large reports whether images are so large that time counts for more than the last bytes.
+func (s *search) large() bool { return len(s.target) > largeSize }
+
 const (
 	// wholeSize is the largest image, in bytes, of which each list is encoded whole.
 	wholeSize = 128 << 10
+
+	// largeSize is the largest image, in bytes, for which several lists are made and encoded
+	// thoroughly. Beyond it, a tenth of a per cent of the patch is not worth twice the time.
+	largeSize = 320 << 10
 
 	// quickLoss is the part of a patch that the quick encoder may lose.
 	quickLoss = 100

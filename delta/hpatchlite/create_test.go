@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"github.com/starling-fuota/starling/delta/deltatest"
 	"math/rand/v2"
 	"testing"
 
@@ -45,13 +46,13 @@ func checkPatch(t testing.TB, old, target, patch []byte, o hpatchlite.Options) {
 }
 
 func TestCreatedPatchesMakeTheTarget(t *testing.T) {
-	images := hostile(700)
-	images["empty target"] = [2][]byte{random(1, 100, 256), nil}
-	images["empty old"] = [2][]byte{nil, random(1, 100, 256)}
+	images := deltatest.Hostile(700)
+	images["empty target"] = [2][]byte{deltatest.Random(1, 100, 256), nil}
+	images["empty old"] = [2][]byte{nil, deltatest.Random(1, 100, 256)}
 	images["both empty"] = [2][]byte{}
 	for seed := range uint64(4) {
-		old := random(seed, 300+int(seed)*300, 256)
-		images[fmt.Sprintf("edited %d", seed)] = [2][]byte{old, edited(old, seed)}
+		old := deltatest.Random(seed, 300+int(seed)*300, 256)
+		images[fmt.Sprintf("edited %d", seed)] = [2][]byte{old, deltatest.Edited(old, seed)}
 	}
 	for name, image := range images {
 		for _, o := range devices {
@@ -72,8 +73,8 @@ func TestCreatedPatchesMakeTheTarget(t *testing.T) {
 }
 
 func TestTheSamePatchIsCreatedAgain(t *testing.T) {
-	old := random(1, 3000, 4)
-	target := edited(old, 1)
+	old := deltatest.Random(1, 3000, 4)
+	target := deltatest.Edited(old, 1)
 	for _, o := range devices {
 		first, err := hpatchlite.Create(old, target, o)
 		if err != nil {
@@ -95,8 +96,8 @@ func TestCreateRefusesOptionsOutOfRange(t *testing.T) {
 }
 
 func TestAnImageThatGrowsNeedsExtraAsTheCurveSays(t *testing.T) {
-	old := random(1, 6000, 256)
-	target := append(random(2, 700, 256), old...) // all of it moves up by 700 bytes
+	old := deltatest.Random(1, 6000, 256)
+	target := append(deltatest.Random(2, 700, 256), old...) // all of it moves up by 700 bytes
 	o := hpatchlite.Options{Compression: hpatchlite.Tinyuz, Window: 512, LiteralLine: true}
 	points, knee, err := hpatchlite.Curve(old, target, o, []int{2048, 0, 512, 699, 700, 1024})
 	if err != nil {
@@ -173,7 +174,7 @@ func FuzzCreate(f *testing.F) {
 func TestRandomCoversSurvive(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for range 200 {
-		old, target := random(r.Uint64(), 1+r.IntN(3000), 3), random(r.Uint64(), r.IntN(3000), 3)
+		old, target := deltatest.Random(r.Uint64(), 1+r.IntN(3000), 3), deltatest.Random(r.Uint64(), r.IntN(3000), 3)
 		var covers []cover.Cover
 		for n := r.IntN(20); n < len(target); n += r.IntN(400) {
 			c := cover.Cover{Old: r.IntN(len(old)), New: n}

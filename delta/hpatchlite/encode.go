@@ -52,6 +52,17 @@ func (o Options) check() error {
 	return nil
 }
 
+// checkSizes is check with the sizes of the images.
+func (o Options) checkSizes(old, target int) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	if old > maxImage || target > maxImage {
+		return fmt.Errorf("images of %d and %d bytes, at most %d: %w", old, target, maxImage, ErrRange)
+	}
+	return nil
+}
+
 // tinyuz gives the options of the compressor.
 func (o Options) tinyuz() tinyuz.Options {
 	return tinyuz.Options{Window: o.Window, LiteralLine: o.LiteralLine, DictField: o.DictField}
@@ -72,12 +83,23 @@ func Encode(old, target []byte, covers []cover.Cover, o Options) ([]byte, error)
 	return encode(old, target, covers, o, tinyuz.Encode)
 }
 
-func encode(old, target []byte, covers []cover.Cover, o Options, compress func([]byte, tinyuz.Options) ([]byte, error)) ([]byte, error) {
-	if err := o.check(); err != nil {
-		return nil, err
+// Size returns how many bytes Encode takes; of images above 128 KiB an estimate that is some
+// per cent larger, for a tenth of the time.
+func Size(old, target []byte, covers []cover.Cover, o Options) (int, error) {
+	compress := tinyuz.Encode
+	switch {
+	case len(target) > largeSize:
+		compress = tinyuz.EncodeRough
+	case len(target) > wholeSize:
+		compress = tinyuz.EncodeQuick
 	}
-	if len(old) > maxImage || len(target) > maxImage {
-		return nil, fmt.Errorf("images of %d and %d bytes, at most %d: %w", len(old), len(target), maxImage, ErrRange)
+	b, err := encode(old, target, covers, o, compress)
+	return len(b), err
+}
+
+func encode(old, target []byte, covers []cover.Cover, o Options, compress func([]byte, tinyuz.Options) ([]byte, error)) ([]byte, error) {
+	if err := o.checkSizes(len(old), len(target)); err != nil {
+		return nil, err
 	}
 	if err := cover.Check(covers, len(old), len(target)); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package hpatchlite_test
 import (
 	"bytes"
 	"errors"
+	"github.com/starling-fuota/starling/delta/deltatest"
 	"testing"
 
 	"github.com/starling-fuota/starling/delta/cover"
@@ -42,7 +43,7 @@ func TestPatchesByHand(t *testing.T) {
 
 // Distances in the old image around the sizes of their groups.
 func TestDistancesOfEverySizeSurvive(t *testing.T) {
-	old := random(1, 600_000, 256)
+	old := deltatest.Random(1, 600_000, 256)
 	for _, distance := range []int{0, 1, 31, 32, 33, 4095, 4096, 4097, 524_287, 524_288, 599_000} {
 		covers := []cover.Cover{{Old: distance, New: 0, Length: 100}, {Old: 0, New: 100, Length: 50}, {Old: 50 + distance, New: 150, Length: 10}}
 		var target []byte

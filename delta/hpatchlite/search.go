@@ -12,7 +12,7 @@ import (
 type search struct {
 	old, target []byte
 	options     Options
-	index       *cover.Index
+	pair        *cover.Pair
 	floor       func(int) int
 
 	budget int // bytes of payload that may still be weighed
@@ -24,14 +24,21 @@ type search struct {
 const (
 	budgetPerByte = 200
 	budgetMost    = 6 << 20
+	budgetLarge   = 3 << 20 // of large images, in all
 )
 
-func newSearch(old, target []byte, o Options) *search {
+// workMost bounds the work of searches after which another one is made, as cover.Pair counts it:
+// all that are asked for are made for firmware, and two for a text of two letters.
+const workMost = 24 << 20
+
+func newSearch(pair *cover.Pair, o Options) *search {
 	s := &search{
-		old: old, target: target, options: o,
-		index:  cover.NewIndex(old),
-		budget: min(budgetMost, budgetPerByte*len(target)),
+		old: pair.Old(), target: pair.Target(), options: o, pair: pair,
+		budget: min(budgetMost, budgetPerByte*len(pair.Target())),
 		tried:  make(map[change]bool),
+	}
+	if s.large() {
+		s.budget = budgetLarge
 	}
 	if o.InPlace {
 		s.floor = func(n int) int { return n + o.Margin - o.Extra }
@@ -59,7 +66,10 @@ func (s *search) lists() [][]cover.Cover {
 	params := []cover.Params{
 		{Switch: 240, FirstMismatch: 80},
 		{Switch: 360, FirstMismatch: 96},
-		{Switch: 160, FirstMismatch: 72, MinLength: 4},
+		cover.Brisk(),
+	}
+	if s.large() {
+		params = params[2:] // with one search this is the best of them
 	}
 	if len(s.target) <= 256<<10 {
 		params = append(params,
@@ -70,18 +80,31 @@ func (s *search) lists() [][]cover.Cover {
 		)
 	}
 	lists := make([][]cover.Cover, 0, len(params)+2)
+	work := 0
 	for _, p := range params {
-		lists = append(lists, s.find(p))
+		if work > workMost {
+			break
+		}
+		covers, w := s.findWork(p)
+		lists = append(lists, covers)
+		work += w
 	}
-	second := params[0]
-	second.Difference = s.frequent(lists[0])
-	lists = append(lists, s.find(second), s.index.Greedy(s.target, cover.Params{Floor: s.floor}))
-	return lists
+	if !s.large() && work <= workMost {
+		second := params[0]
+		second.Difference = s.frequent(lists[0])
+		lists = append(lists, s.find(second))
+	}
+	return append(lists, s.pair.Greedy(cover.Params{Floor: s.floor}))
 }
 
 func (s *search) find(p cover.Params) []cover.Cover {
+	covers, _ := s.findWork(p)
+	return covers
+}
+
+func (s *search) findWork(p cover.Params) (covers []cover.Cover, work int) {
 	p.Floor = s.floor
-	return s.index.Find(s.target, p)
+	return s.pair.FindWork(p)
 }
 
 // frequent returns what differences cost less for having been seen often: an address

@@ -113,7 +113,7 @@ func Choose(old, target []byte, o Options) (Choice, error) {
 		if err != nil {
 			return Choice{}, err
 		}
-		if bytes.Equal(encoded, last) {
+		if m.IsZero() || bytes.Equal(encoded, last) {
 			continue
 		}
 		last = encoded

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"github.com/starling-fuota/starling/delta/deltatest"
 	"math/rand/v2"
 	"reflect"
 	"testing"
@@ -34,12 +35,12 @@ func roughly(target []byte) func([]byte, []cover.Cover) (int, error) {
 
 func TestOneInsertionIsOneSegment(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
-	f := newFirmware(r, 200)
-	old := f.link()
-	f.insert(r, 90, 3, 6) // 12 bytes
-	target := f.link()
+	f := deltatest.NewProgram(r, 200)
+	old := f.Link()
+	f.Insert(r, 90, 3, 6) // 12 bytes
+	target := f.Link()
 	covers := cover.Find(old, target, cover.Params{})
-	m, err := relocated.Derive(old, target, covers, f.base, 24)
+	m, err := relocated.Derive(old, target, covers, f.Base, 24)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,15 +59,15 @@ func TestOneInsertionIsOneSegment(t *testing.T) {
 
 func TestVariablesThatMoveAreASegmentOfRAM(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
-	f := newFirmware(r, 200)
-	old := f.link()
-	f.variables[50] += 8
-	target := f.link()
-	m, err := relocated.Derive(old, target, cover.Find(old, target, cover.Params{}), f.base, 24)
+	f := deltatest.NewProgram(r, 200)
+	old := f.Link()
+	f.Variables[50] += 8
+	target := f.Link()
+	m, err := relocated.Derive(old, target, cover.Find(old, target, cover.Params{}), f.Base, 24)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(m.F) != 0 || len(m.R) != 1 || m.R[0].Delta != 8 || m.RAMBase != f.ram {
+	if len(m.F) != 0 || len(m.R) != 1 || m.R[0].Delta != 8 || m.RAMBase != f.RAM {
 		t.Errorf("%+v, want one segment of 8 in RAM", m)
 	}
 	view, err := relocated.Apply(old, m)
@@ -76,7 +77,7 @@ func TestVariablesThatMoveAreASegmentOfRAM(t *testing.T) {
 }
 
 func TestNothingMovedIsNoMap(t *testing.T) {
-	old := newFirmware(rand.New(rand.NewPCG(1, 1)), 50).link()
+	old := deltatest.NewProgram(rand.New(rand.NewPCG(1, 1)), 50).Link()
 	target := bytes.Clone(old)
 	target[100]++
 	c, err := relocated.Choose(old, target, relocated.Options{Flash: 0x08004000, Size: roughly(target)})
@@ -88,14 +89,14 @@ func TestNothingMovedIsNoMap(t *testing.T) {
 func TestChooseIsNeverWorseThanNoMapAndIsDeterministic(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 12))
 	for range 20 {
-		f := newFirmware(r, 20+r.IntN(60))
-		old := f.link()
+		f := deltatest.NewProgram(r, 20+r.IntN(60))
+		old := f.Link()
 		for range r.IntN(6) {
-			f.insert(r, r.IntN(len(f.functions)), r.IntN(8), 1+r.IntN(20))
-			f.variables[r.IntN(len(f.variables))] += 4 * r.Uint32N(3)
+			f.Insert(r, r.IntN(f.Functions()), r.IntN(8), 1+r.IntN(20))
+			f.Variables[r.IntN(len(f.Variables))] += 4 * r.Uint32N(3)
 		}
-		target := f.link()
-		o := relocated.Options{Flash: f.base, Size: roughly(target), Rounds: 1 + r.IntN(5)}
+		target := f.Link()
+		o := relocated.Options{Flash: f.Base, Size: roughly(target), Rounds: 1 + r.IntN(5)}
 		if r.IntN(3) == 0 {
 			o.Flash = 4 * r.Uint32N(1<<20) // a wrong guess costs bytes, nothing else
 		}
@@ -144,8 +145,13 @@ func TestWhatDoesNotFitIsRefused(t *testing.T) {
 		t.Errorf("address: %v", err)
 	}
 	full := errors.New("disk full")
+	r := rand.New(rand.NewPCG(27, 28))
+	program := deltatest.NewProgram(r, 200)
+	linked := program.Link()
+	program.Insert(r, 90, 3, 6)
+	next := program.Link()
 	for calls := range 2 {
-		_, err := relocated.Choose(old, old, relocated.Options{Size: func([]byte, []cover.Cover) (int, error) {
+		_, err := relocated.Choose(linked, next, relocated.Options{Flash: program.Base, Size: func([]byte, []cover.Cover) (int, error) {
 			if calls--; calls < 0 {
 				return 0, full
 			}
@@ -158,10 +164,10 @@ func TestWhatDoesNotFitIsRefused(t *testing.T) {
 }
 
 func TestAnImageSaysWhereItIsLinked(t *testing.T) {
-	f := newFirmware(rand.New(rand.NewPCG(13, 14)), 200)
+	f := deltatest.NewProgram(rand.New(rand.NewPCG(13, 14)), 200)
 	for _, base := range []uint32{0, 0x08000000, 0x08020000, 0x00080000, 0x10000100} {
-		f.base = base
-		if got, ok := relocated.FlashBase(f.link()); !ok || got != base {
+		f.Base = base
+		if got, ok := relocated.FlashBase(f.Link()); !ok || got != base {
 			t.Errorf("%#x, %v, want %#x", got, ok, base)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"github.com/starling-fuota/starling/delta/deltatest"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -206,14 +207,14 @@ func TestTheClientInCRefusesTheSameMaps(t *testing.T) {
 func TestTheClientInCReadsProgramsAsTheyAre(t *testing.T) {
 	program := client(t)
 	r := rand.New(rand.NewPCG(21, 22))
-	f := newFirmware(r, 120)
-	old := f.link()
+	f := deltatest.NewProgram(r, 120)
+	old := f.Link()
 	for range 5 {
-		f.insert(r, r.IntN(len(f.functions)), 3, 1+r.IntN(20))
-		f.variables[r.IntN(len(f.variables))] += 8
+		f.Insert(r, r.IntN(f.Functions()), 3, 1+r.IntN(20))
+		f.Variables[r.IntN(len(f.Variables))] += 8
 	}
-	target := f.link()
-	c, err := relocated.Choose(old, target, relocated.Options{Flash: f.base, Size: roughly(target)})
+	target := f.Link()
+	c, err := relocated.Choose(old, target, relocated.Options{Flash: f.Base, Size: roughly(target)})
 	if err != nil {
 		t.Fatal(err)
 	}

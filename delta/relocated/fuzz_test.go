@@ -2,6 +2,7 @@ package relocated_test
 
 import (
 	"bytes"
+	"github.com/starling-fuota/starling/delta/deltatest"
 	"math/rand/v2"
 	"testing"
 
@@ -49,10 +50,10 @@ func FuzzParse(f *testing.F) {
 func FuzzDerive(f *testing.F) {
 	r := rand.New(rand.NewPCG(23, 24))
 	for range 4 {
-		program := newFirmware(r, 12)
-		old := program.link()
-		program.insert(r, 3, 2, 5)
-		f.Add(old, program.link(), program.base, uint16(24))
+		program := deltatest.NewProgram(r, 12)
+		old := program.Link()
+		program.Insert(r, 3, 2, 5)
+		f.Add(old, program.Link(), program.Base, uint16(24))
 	}
 	f.Add(likeCode(r, 999), likeCode(r, 1001), uint32(0), uint16(0))
 	f.Fuzz(func(t *testing.T, old, target []byte, flash uint32, toll uint16) {

@@ -66,7 +66,9 @@ type effort struct {
 
 var (
 	thorough = effort{arrivals: 16, depth: 4096, wide: 4, every: 40}
+	fast     = effort{arrivals: 6, depth: 256, wide: 2, every: 16}
 	quick    = effort{arrivals: 4, depth: 1024, wide: 1, every: 16}
+	rough    = effort{arrivals: 2, depth: 64, wide: 1, every: 8}
 )
 
 // parser finds tokens for data.

@@ -60,7 +60,9 @@ func TestDecodeUndoesEncode(t *testing.T) {
 			{Window: 1 << 16, DictField: 3, LiteralLine: true},
 			{Window: tinyuz.MaxWindow, LiteralLine: true},
 		} {
-			for kind, encode := range map[string]func([]byte, tinyuz.Options) ([]byte, error){"Encode": tinyuz.Encode, "EncodeQuick": tinyuz.EncodeQuick} {
+			for kind, encode := range map[string]func([]byte, tinyuz.Options) ([]byte, error){
+				"Encode": tinyuz.Encode, "EncodeFast": tinyuz.EncodeFast, "EncodeQuick": tinyuz.EncodeQuick, "EncodeRough": tinyuz.EncodeRough,
+			} {
 				stream, err := encode(data, o)
 				if err != nil {
 					t.Fatalf("%s %s %+v: %v", kind, name, o, err)

@@ -1,16 +1,16 @@
-package relocated_test
+package deltatest
 
 import (
 	"encoding/binary"
 	"math/rand/v2"
 )
 
-// firmware is a program of made-up functions that call one another, point to one another and
+// Program is a program of made-up functions that call one another, point to one another and
 // to variables, and that a linker puts one behind the other.
-type firmware struct {
-	base, ram uint32
+type Program struct {
+	Base, RAM uint32   // addresses of the first function and of the first variable
+	Variables []uint32 // sizes, multiples of 4
 	functions []function
-	variables []uint32 // sizes, multiples of 4
 }
 
 // function is PUSH, its body, and a pool of pointers that it loads.
@@ -32,10 +32,11 @@ func plain(r *rand.Rand) instruction {
 	return instruction{half: 0x1800 | uint16(r.UintN(0x200)), call: -1, load: -1} // ADDS
 }
 
-func newFirmware(r *rand.Rand, functions int) *firmware {
-	f := &firmware{base: 0x08004000, ram: 0x20000000}
+// NewProgram returns a program of so many functions, of 90 bytes each on average.
+func NewProgram(r *rand.Rand, functions int) *Program {
+	f := &Program{Base: 0x08004000, RAM: 0x20000000}
 	for range functions {
-		f.variables = append(f.variables, 4*(1+r.Uint32N(8)))
+		f.Variables = append(f.Variables, 4*(1+r.Uint32N(8)))
 	}
 	for range functions {
 		fn := function{functions: []int{r.IntN(functions)}, variables: []int{r.IntN(functions), r.IntN(functions)}}
@@ -64,8 +65,8 @@ func (i instruction) size() uint32 {
 	return 2
 }
 
-// link returns the image.
-func (f *firmware) link() []byte {
+// Link returns the image.
+func (f *Program) Link() []byte {
 	starts := make([]uint32, len(f.functions))
 	pools := make([]uint32, len(f.functions))
 	at := uint32(0)
@@ -79,9 +80,9 @@ func (f *firmware) link() []byte {
 		pools[k] = at
 		at += uint32(4 * (len(fn.functions) + len(fn.variables)))
 	}
-	addresses := make([]uint32, len(f.variables))
-	ram := f.ram
-	for k, n := range f.variables {
+	addresses := make([]uint32, len(f.Variables))
+	ram := f.RAM
+	for k, n := range f.Variables {
 		addresses[k] = ram
 		ram += n
 	}
@@ -114,7 +115,7 @@ func (f *firmware) link() []byte {
 			b = append(b, 0)
 		}
 		for _, t := range fn.functions {
-			b = le.AppendUint32(b, f.base+starts[t]+1)
+			b = le.AppendUint32(b, f.Base+starts[t]+1)
 		}
 		for _, v := range fn.variables {
 			b = le.AppendUint32(b, addresses[v])
@@ -123,11 +124,26 @@ func (f *firmware) link() []byte {
 	return b
 }
 
-// insert adds n instructions to the function k, behind those that refer forward.
-func (f *firmware) insert(r *rand.Rand, k, at, n int) {
+// Insert adds n instructions to the function k behind its first ones, at most ten.
+func (f *Program) Insert(r *rand.Rand, k, at, n int) {
 	body := append([]instruction{}, f.functions[k].body[:at]...)
 	for range n {
 		body = append(body, plain(r))
 	}
 	f.functions[k].body = append(body, f.functions[k].body[at:]...)
+}
+
+// Functions returns how many there are.
+func (f *Program) Functions() int { return len(f.functions) }
+
+// Code returns a pair of size bytes: a program and its next version, in which one function of
+// a hundred has grown and the addresses of all others have moved.
+func Code(size int) (old, target []byte) {
+	r := rand.New(rand.NewPCG(17, uint64(size)))
+	f := NewProgram(r, size/80+1)
+	old = f.Link()
+	for range 1 + f.Functions()/100 {
+		f.Insert(r, r.IntN(f.Functions()), r.IntN(8), 1+r.IntN(20))
+	}
+	return old[:size], f.Link()[:size]
 }
