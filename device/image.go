@@ -35,8 +35,8 @@ type nextImage struct {
 	sound    bool // what the boot loader will find
 }
 
-// errDamaged is why a block is refused that does not fit its MIC, or the hash that it carries.
-var errDamaged = errors.New("device: the block is damaged")
+// errDamaged is why a block or image is refused that does not fit its MIC, or the hash that it carries.
+var errDamaged = errors.New("device: the image is damaged")
 
 // takeImage looks at a complete block. It is firmware if the session's Descriptor is not
 // zero: the Descriptor is the version then, little endian, as DevVersionAns carries it. sound
@@ -116,6 +116,9 @@ func (d *Device) install() int {
 	}
 	image, losses, err := next.prepared.Boot()
 	d.firmware.lostPower = d.firmware.lostPower || losses > 0
+	if err == nil && !hashFits(image) {
+		err = errDamaged // which the boot loader sees
+	}
 	if err != nil {
 		d.firmware.refusal = err
 		return losses

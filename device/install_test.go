@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/starling-fuota/starling/device"
+	"github.com/starling-fuota/starling/device/blinky"
 	"github.com/starling-fuota/starling/lorawan/firmware"
 )
 
@@ -94,10 +95,18 @@ func TestRefusalsAreKeptForReports(t *testing.T) {
 			t.Errorf("%v: %s, %v", tt.err, got.ImageStatus, got.Refusal)
 		}
 	}
-	s := withImage(t, someBlock(600), func(c *device.Config) { c.Install, c.Image = &fragile{err: base}, []byte("old") })
-	s.send(fw, firmware.DevRebootTimeReq{RebootTime: firmware.RebootNow})
-	s.advance(time.Minute)
-	if got := s.dev.Status(); !errors.Is(got.Refusal, base) || s.dev.RunningImageSHA256() != hash([]byte("old")) {
-		t.Errorf("the boot loader refuses: %v", got.Refusal)
+	// The boot loader refuses, for a reason of its own or because the image does not fit its checksum.
+	damaged := blinky.Image(2)
+	damaged[1000]++
+	for name, in := range map[string]device.Installer{
+		"its own":  &fragile{err: base},
+		"checksum": device.InstallerFunc(func([]byte, []byte) ([]byte, error) { return damaged, nil }),
+	} {
+		s := withImage(t, someBlock(600), func(c *device.Config) { c.Install, c.Image = in, []byte("old") })
+		s.send(fw, firmware.DevRebootTimeReq{RebootTime: firmware.RebootNow})
+		s.advance(time.Minute)
+		if got := s.dev.Status(); got.Refusal == nil || s.dev.RunningFirmware() == 2 || s.dev.RunningImageSHA256() != hash([]byte("old")) {
+			t.Errorf("%s: %v", name, got.Refusal)
+		}
 	}
 }

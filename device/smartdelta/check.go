@@ -54,7 +54,19 @@ func (c *Config) check(u device.Update) (job, error) {
 // bare looks at a block without an envelope: a patch, if it can be nothing else, or an image.
 func (c *Config) bare(u device.Update) (job, error) {
 	j := job{payload: u.Block}
-	info, patch := c.barePatch(u)
+	info, patch := c.barePatch(u.Block, u.Running)
+	if c.Bare && len(u.Block) > envelope.SignatureSize {
+		if signed, err := envelope.VerifyBare(u.Block, c.Key); err == nil {
+			j.payload = signed
+			if j.info, err = delta.Inspect(signed); err != nil {
+				return j, fmt.Errorf("%w: %w", ErrPatch, err)
+			}
+			return c.takeBare(j, u.Running)
+		}
+		if _, signed := c.barePatch(u.Block[:len(u.Block)-envelope.SignatureSize], u.Running); signed {
+			return j, fmt.Errorf("bare patch: %w", envelope.ErrSignature)
+		}
+	}
 	switch {
 	case !patch && len(u.Block) > c.Slot:
 		return j, fmt.Errorf("image of %d bytes, the slot has %d: %w", len(u.Block), c.Slot, envelope.ErrTooLarge)
@@ -63,20 +75,26 @@ func (c *Config) bare(u device.Update) (job, error) {
 	case !c.Unsigned:
 		return j, fmt.Errorf("%s patch without an envelope: %w", info.Format, ErrUnsigned)
 	}
-	j.info, j.codec = info, info.Format.Codec()
-	if err := c.device(0).Room(envelope.Header{Codec: j.codec, TargetSize: uint32(info.To)}); err != nil {
+	j.info = info
+	return c.takeBare(j, u.Running)
+}
+
+// takeBare checks a patch without an envelope against what the device has.
+func (c *Config) takeBare(j job, running []byte) (job, error) {
+	j.codec = j.info.Format.Codec()
+	if err := c.device(0).Room(envelope.Header{Codec: j.codec, TargetSize: uint32(j.info.To)}); err != nil {
 		return j, err
 	}
-	return j, c.fits(j, u.Running)
+	return j, c.fits(j, running)
 }
 
 // barePatch reports whether a block is a patch. HPatchLite is known by its first bytes. Vector tables can
 // begin like a detools patch, but only patches lead to their own end; a device would know by its boot
 // loader, to which a patch is no image.
-func (c *Config) barePatch(u device.Update) (delta.Info, bool) {
-	info, err := delta.Inspect(u.Block)
+func (c *Config) barePatch(block, running []byte) (delta.Info, bool) {
+	info, err := delta.Inspect(block)
 	if err == nil && (info.Format == delta.Detools || info.Format == delta.DetoolsInPlace) {
-		_, _, err = delta.Apply(u.Running, u.Block, delta.Limits{Image: 4 * c.Slot, DictField: c.DictField})
+		_, _, err = delta.Apply(running, block, delta.Limits{Image: 4 * c.Slot, DictField: c.DictField})
 	}
 	return info, err == nil
 }

@@ -71,6 +71,10 @@ type Config struct {
 	// they are for, and any sender that the device listens to can have it decode anything.
 	Unsigned bool
 
+	// Bare says that patches come in bare mode, too: the patch, and the signature behind it. Whether they are for
+	// this image and this hardware, and older than what runs, nobody looks at: the boot loader sees what comes of them.
+	Bare bool
+
 	Hardware   envelope.Profile // patches for other hardware, or for none in particular, are refused; zero: not looked at
 	AnyVersion bool             // patches that lead to an older version, or to none that is said, are taken
 
@@ -126,6 +130,8 @@ func (c Config) complete() (Config, error) {
 		if _, err := envelope.PublicKey(c.Key); err != nil {
 			return c, fmt.Errorf("%w: %w", ErrConfig, err)
 		}
+	} else if c.Bare {
+		return c, fmt.Errorf("bare mode without a key: %w", ErrConfig)
 	}
 	return c, nil
 }

@@ -2,6 +2,7 @@ package smartdelta_test
 
 import (
 	"bytes"
+	"crypto/ecdsa"
 	"errors"
 	"slices"
 	"testing"
@@ -125,6 +126,41 @@ func TestWithoutAKeyOnlyWhatIsNotSealedIsTaken(t *testing.T) {
 	refused(t, c, device.Update{Block: seal(t, patch, old, target, key), Running: old}, smartdelta.ErrUnsigned)
 	c.Formats = []delta.Format{delta.HPatchLite}
 	refused(t, c, device.Update{Block: patch.Bytes, Running: old}, envelope.ErrCodec)
+}
+
+func TestBareSignaturesAreTakenByWhoSaysSo(t *testing.T) {
+	old, target, key, other := blinky.Image(v1), blinky.Image(v2), newKey(t), newKey(t)
+	for _, f := range delta.Formats() {
+		patch := create(t, old, target, f)
+		sign := func(b []byte, by *ecdsa.PrivateKey) device.Update {
+			signed, err := envelope.SignBare(b, by)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return device.Update{Block: signed, Running: old, Version: v1}
+		}
+		c := small(f, key)
+		c.Bare = true
+		in := newInstaller(t, c)
+		if image, version, _, err := install(in, sign(patch.Bytes, key)); err != nil || version != 0 || !bytes.Equal(image, target) {
+			t.Errorf("%s: %d bytes, %v", f, len(image), err)
+		}
+		refused(t, c, sign(patch.Bytes, other), envelope.ErrSignature)
+		refused(t, c, device.Update{Block: patch.Bytes, Running: old, Version: v1}, smartdelta.ErrUnsigned)
+		refused(t, c, sign([]byte("a patch of a form that nobody knows"), key), smartdelta.ErrPatch)
+		c.Slot = 4096
+		refused(t, c, sign(patch.Bytes, key), envelope.ErrTooLarge)
+		if image, _, _, err := install(in, device.Update{Block: target, Running: old, Version: v1}); err != nil || !bytes.Equal(image, target) {
+			t.Errorf("%s, whole image: %v", f, err)
+		}
+		// HPatchLite is known by its first bytes, whoever has signed it.
+		if f == delta.HPatchLite {
+			refused(t, small(f, key), sign(patch.Bytes, key), smartdelta.ErrUnsigned)
+		}
+	}
+	if _, err := smartdelta.New(smartdelta.Config{Bare: true}); !errors.Is(err, smartdelta.ErrConfig) {
+		t.Error(err)
+	}
 }
 
 func TestOlderVersionsAreTakenByWhoSaysSo(t *testing.T) {

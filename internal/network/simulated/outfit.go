@@ -91,6 +91,7 @@ func (gr *growth) installer(ctx context.Context, p fleet.DeviceProfile, made fle
 	if cfg.Unsigned = id == ""; cfg.Unsigned {
 		return smartdelta.New(cfg)
 	}
+	cfg.Bare = true
 	var err error
 	if cfg.Key, err = gr.stock.PublicKey(ctx, id); err != nil {
 		return nil, fmt.Errorf("smart delta key %s: %w", id, err)

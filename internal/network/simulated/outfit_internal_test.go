@@ -67,6 +67,10 @@ func TestDevicesAreMadeWithWhatTheirServerHas(t *testing.T) {
 		return p.Bytes, signed
 	}
 	bare, signed := create(delta.HPatchLite)
+	behind, err := envelope.SignBare(bare, key)
+	if err != nil {
+		t.Fatal(err)
+	}
 	_, inPlace := create(delta.DetoolsInPlace)
 	_, heldBack := create(delta.HPatchLiteInPlace)
 	for name, x := range map[string]struct {
@@ -76,6 +80,7 @@ func TestDevicesAreMadeWithWhatTheirServerHas(t *testing.T) {
 		refused bool
 	}{
 		"signed":                    {func(*fleet.Device, *fleet.DeviceProfile) {}, signed, false, false},
+		"signature behind it":       {func(*fleet.Device, *fleet.DeviceProfile) {}, behind, false, false},
 		"not signed":                {func(*fleet.Device, *fleet.DeviceProfile) {}, bare, false, true},
 		"not signed, without a key": {func(_ *fleet.Device, p *fleet.DeviceProfile) { p.SmartDeltaKeyID = "" }, bare, false, false},
 		"signed, without a key":     {func(_ *fleet.Device, p *fleet.DeviceProfile) { p.SmartDeltaKeyID = "" }, signed, false, true},
