@@ -60,8 +60,11 @@ func (c *Campaign) toVersion(i int, v lorawan.Version) bool {
 // returns false if the device has failed over that.
 func (c *Campaign) toRightLane(i int) bool {
 	d := &c.devices[i]
+	if d.Firmware == 0 || c.spec.Type != fleet.FOTACampaign {
+		return true
+	}
 	before := d.Outcome == Active && d.Stage != StageProbe && !d.Session && c.at(d.Stage) <= c.at(StageFragSetup) && (d.Stage != StageFragSetup || d.Attempts == 0)
-	if !before || d.Firmware == 0 || c.toBase(i) {
+	if !before || c.toBase(i) {
 		return true
 	}
 	c.becomeFailed(i, ReasonFragBase, c.noBase(i))
@@ -90,7 +93,8 @@ func (c *Campaign) toBase(i int) bool {
 func (c *Campaign) toLane(i, to int) {
 	from := c.laneOf(i)
 	c.change(i, func(d *Device) {
-		d.Lane, d.Replays, d.FirstCnt = to+1, 0, max(d.FirstCnt, d.SessionCnt) // no counter comes twice, whatever its FragIndex
+		d.Lane, d.Replays, d.Together = to+1, 0, false
+		d.FirstCnt = max(d.FirstCnt, d.SessionCnt) // no counter comes twice, whatever its FragIndex
 	})
 	at, _ := slices.BinarySearch(c.members[from], i)
 	c.members[from] = slices.Delete(c.members[from], at, at+1)

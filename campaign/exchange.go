@@ -50,7 +50,7 @@ func (c *Campaign) begin(i int) {
 		return
 	case StageProbe:
 		c.beginProbe(i)
-	case StageFragSetup:
+	case StageMcGroupSetup, StageFragSetup:
 		if !c.toRightLane(i) {
 			return
 		}

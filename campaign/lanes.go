@@ -239,6 +239,13 @@ func (f *family) deltas(lanes []Lane) bool {
 	return slices.ContainsFunc(f.sent, func(l int) bool { return l > 0 && !lanes[l-1].Base.IsZero() })
 }
 
+// countsAll tells if the devices of a family count fragments of all lanes as their own (Zephyr): beside others they would be
+// taken for complete too soon. Such a group has one delta and nothing else, or the full image. Where only deltas are wanted,
+// whoever wants that knows.
+func (f *family) countsAll() bool {
+	return f.profile.StatusStyle == fleet.StatusZephyr && f.full() >= 0
+}
+
 // offer is a delta that a family could be sent.
 type offer struct {
 	family *family
@@ -256,6 +263,13 @@ func (p *planner) chooseLanes() {
 			n--
 		}
 		room := maxLanes
+		if slices.ContainsFunc(families, (*family).countsAll) {
+			if n+len(p.needFull(families, offers, n)) > 1 {
+				n = 0
+			} else {
+				room = 1
+			}
+		}
 		send := func(f *family, block int) {
 			if f.sent[block] == 0 && f.lanes[block] != nil && room > 0 {
 				room--

@@ -150,6 +150,26 @@ func TestEachDeviceGetsTheDeltaForWhatItRuns(t *testing.T) {
 			return r
 		}, []string{"0 v1 full 10000: 2, 0 asked"}, nil},
 
+		{"devices that count the fragments of other lanes have the full image", func() campaign.Request {
+			r := mixedFleet("1.0.0.0", "1.1.0.0", "1.5.0.0", "")
+			p := r.Profiles["p1"]
+			p.StatusStyle = fleet.StatusZephyr
+			r.Profiles["p1"] = p
+			deltaFrom(&r, "1.0.0.0", 500)
+			deltaFrom(&r, "1.1.0.0", 500)
+			return r
+		}, []string{"0 v1 full 10000: 4, 0 asked"}, nil},
+
+		{"or one delta and nothing beside it", func() campaign.Request {
+			r := mixedFleet("1.0.0.0", "1.0.0.0")
+			p := r.Profiles["p1"]
+			p.StatusStyle = fleet.StatusZephyr
+			r.Profiles["p1"] = p
+			deltaFrom(&r, "1.0.0.0", 500)
+			deltaFrom(&r, "1.1.0.0", 500)
+			return r
+		}, []string{"0 v1 1.0.0.0 500: 2, 0 asked"}, nil},
+
 		{"only: who has none does not take part", func() campaign.Request {
 			r := mixedFleet("1.0.0.0", "1.9.0.0", "", "1.0.0.0", "1.1.0.0")
 			r.Devices[4].FirmwareReported = time.Time{}

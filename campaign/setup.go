@@ -145,15 +145,20 @@ func (c *Campaign) onFragSessionSetupAns(i int, ans fragmentation.FragSessionSet
 		if d.Phase == PhaseHolding || d.Outcome != Active {
 			return verdict{} // a second copy: the deletion is on its way; or too late
 		}
-		if d.Session {
+		if d.Cleared == maxCleared {
 			return verdict{kind: refused, reason: ReasonFragIndex, text: fmt.Sprintf("the device has no fragmentation session %d", l.FragIndex)}
 		}
 		if c.mute() {
 			return verdict{kind: again} // with resume; it will say the same then
 		}
-		// Version 1 stacks may say so as long as an old session is there: delete it, once.
-		c.change(i, func(d *Device) { d.Session = true })
-		c.send(i, 1, c.downlink(i, lorawan.Fragmentation, fragmentation.FragSessionDeleteReq{FragIndex: l.FragIndex}))
+		// Version 1 stacks may say so as long as an old session is there, whose index may be that of another lane: delete
+		// what there may be, until it says that it has.
+		c.change(i, func(d *Device) { d.Session, d.Cleared = true, d.Cleared+1 })
+		var deletions []lorawan.Command
+		for index := range uint8(maxLanes) {
+			deletions = append(deletions, fragmentation.FragSessionDeleteReq{FragIndex: index})
+		}
+		c.send(i, 1, c.downlink(i, lorawan.Fragmentation, deletions...))
 		return verdict{kind: hold, until: c.now.Add(c.traits(i).UplinkPeriod)}
 	case ans.WrongDescriptor:
 		return verdict{kind: refused, reason: ReasonFragDescriptor, text: fmt.Sprintf("the device refuses descriptor % x", l.Descriptor)}
@@ -162,9 +167,13 @@ func (c *Campaign) onFragSessionSetupAns(i int, ans fragmentation.FragSessionSet
 	return verdict{kind: passed}
 }
 
+// maxCleared is how often a device is told to delete old sessions, as long as it does not answer that.
+const maxCleared = 3
+
 // onFragSessionDeleteAns takes the end of an old session: the new one can be set up now.
 func (c *Campaign) onFragSessionDeleteAns(i int) verdict {
 	if d := &c.devices[i]; d.Stage == StageFragSetup && d.Phase == PhaseHolding {
+		c.change(i, func(d *Device) { d.Cleared = maxCleared })
 		return verdict{kind: again}
 	}
 	return c.onCleanUpAns(i, StageDeleteSession)

@@ -569,12 +569,12 @@ func (s *simulation) check(in campaign.Input, out campaign.Output, before counte
 
 // checkBase tells if a device is to be set up for a delta although it has said that it runs something else.
 func (s *simulation) checkBase(d campaign.Downlink) error {
-	if _, ok := d.Commands[0].(fragmentation.FragSessionSetupReq); !ok {
+	if !slices.ContainsFunc(d.Commands, func(cmd lorawan.Command) bool { _, ok := cmd.(fragmentation.FragSessionSetupReq); return ok }) {
 		return nil
 	}
 	i := slices.IndexFunc(s.spec.Devices, func(m campaign.Member) bool { return m.DevEUI == d.DevEUI })
 	told, at := s.c.Device(i).Firmware, s.c.Device(i)
-	if base := s.c.Lane(i).Base; at.Attempts == 1 && (told != 0 && !base.IsZero() && base.Uint32() != told || told == 0 && !base.IsZero() && s.spec.Devices[i].Ask) {
+	if base := s.c.Lane(i).Base; (at.Stage == campaign.StageMcGroupSetup || at.Attempts == 1) && (told != 0 && !base.IsZero() && base.Uint32() != told || told == 0 && !base.IsZero() && s.spec.Devices[i].Ask) {
 		return fmt.Errorf("device %d, which says it runs %08x, is set up for the delta from %s", i, told, base)
 	}
 	return nil

@@ -128,6 +128,7 @@ type Device struct {
 	SessionCnt uint16 `json:"session_cnt,omitempty"` // TS004 v2, of the latest set-up
 	FirstCnt   uint16 `json:"first_cnt,omitempty"`   // least SessionCnt in this wave, because of an earlier one
 	Replays    int    `json:"replays,omitempty"`     // refusals for SessionCnt
+	Cleared    int    `json:"cleared,omitempty"`     // times that it was told to delete old fragmentation sessions; maxCleared: it has
 	InSession  int    `json:"in_session,omitempty"`  // number of the latest session that it confirmed, from 1
 	// Listened is how long the sessions are, of all waves, that it has confirmed or rides.
 	Listened   time.Duration `json:"listened,omitempty"`

@@ -68,7 +68,7 @@ var mixed = []struct {
 }
 
 // newMixedWorld returns a fleet of these kinds, two of each, and a campaign's file with three deltas to it.
-func newMixedWorld(t *testing.T, seed uint64) *world {
+func newMixedWorld(t *testing.T, seed uint64, change func(*device.Config)) *world {
 	t.Helper()
 	target := imageOf(4)
 	var mix []sim.Model
@@ -76,6 +76,7 @@ func newMixedWorld(t *testing.T, seed uint64) *world {
 		m := sim.Standard
 		m.Config.Firmware, m.Config.Image = fleet.MustParseFirmware(kind.runs).Uint32(), imageOf(kind.image)
 		m.Config.Install = device.InstallerFunc(patches{sha256.Sum256(target)}.install)
+		change(&m.Config)
 		mix = append(mix, m)
 	}
 	loss := sim.Independent{P: 0.15}
@@ -153,7 +154,7 @@ func (w *world) outcome(id string) (campaign.Spec, campaign.Report, map[lorawan.
 func TestAMixedFleetGetsItsDeltas(t *testing.T) {
 	for name, deaths := range map[string]bool{"in one go": false, "killed again and again": true} {
 		t.Run(name, func(t *testing.T) {
-			w := newMixedWorld(t, 5)
+			w := newMixedWorld(t, 5, func(*device.Config) {})
 			w.start(fleet.Campaign{ID: "c1", Name: "c1", Type: fleet.FOTACampaign, FileID: "image", SuccessThreshold: 100, Policy: fleet.CampaignPolicy{Retries: 30}})
 			rng := rand.New(rand.NewPCG(1, 9))
 			died, ended := 0, deaths
@@ -209,7 +210,7 @@ func TestAMixedFleetGetsItsDeltas(t *testing.T) {
 
 // A campaign of deltas only leaves out who has none, and asks the others as ever.
 func TestACampaignOfDeltasOnly(t *testing.T) {
-	w := newMixedWorld(t, 6)
+	w := newMixedWorld(t, 6, func(*device.Config) {})
 	w.start(fleet.Campaign{ID: "c1", Name: "c1", Type: fleet.FOTACampaign, FileID: "image", Delta: fleet.DeltaOnly, SuccessThreshold: 100, Policy: fleet.CampaignPolicy{Retries: 30}})
 	w.mustSucceed(w.wait(), 10)
 	_, report, devices := w.outcome("c1")
@@ -220,4 +221,25 @@ func TestACampaignOfDeltasOnly(t *testing.T) {
 	if err != nil || len(entries) != 2 {
 		t.Errorf("%+v, %v", entries, err)
 	}
+}
+
+// A stack that has one session at a time may refuse a new one while there is an old one of another FragIndex, as Zephyr
+// does: one that an earlier campaign has left is deleted first.
+func TestAnOldSessionIsNotInTheWayOfAnotherLane(t *testing.T) {
+	w := newMixedWorld(t, 7, func(c *device.Config) {
+		c.Stack, c.Packages = device.Stack{Name: "one session", SharedDecoder: true, KeepsSession: true}, packagesV1
+	})
+	content, err := w.store.PutContent(t.Context(), bytes.NewReader(imageOf(9)[:500]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blob := fleet.File{ID: "blob", Name: "blob", Type: fleet.BinaryFile, Size: content.Size, SHA256: content.SHA256}
+	if err := w.store.Files().Create(t.Context(), &blob); err != nil {
+		t.Fatal(err)
+	}
+	w.start(fleet.Campaign{ID: "c0", Name: "c0", Type: fleet.BinaryCampaign, FileID: "blob", SuccessThreshold: 100, Policy: fleet.CampaignPolicy{Retries: 30}})
+	w.mustSucceed(w.wait(), 2*len(mixed))
+	w.start(fleet.Campaign{ID: "c1", Name: "c1", Type: fleet.FOTACampaign, FileID: "image", SuccessThreshold: 100, Policy: fleet.CampaignPolicy{Retries: 30}})
+	w.mustSucceed(w.wait(), 2*(len(mixed)-1))
+	w.verify()
 }
