@@ -317,23 +317,6 @@ func TestEnvelopesAreOpenedOnceAllIsChecked(t *testing.T) {
 	}
 }
 
-func FuzzApply(f *testing.F) {
-	old, target := release(14, 800)
-	for _, format := range delta.Formats() {
-		p, err := delta.Create(old, target, delta.Options{Format: format, Segment: 256})
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(p.Bytes)
-	}
-	f.Fuzz(func(t *testing.T, patch []byte) {
-		made, info, err := delta.Apply(old, patch, delta.Limits{Image: 1 << 16})
-		if err == nil && (len(made) != info.To || len(made) > 1<<16) {
-			t.Errorf("%d bytes, %+v", len(made), info)
-		}
-	})
-}
-
 func BenchmarkCreate(b *testing.B) {
 	for _, format := range delta.Formats() {
 		b.Run(fmt.Sprint(format), func(b *testing.B) {

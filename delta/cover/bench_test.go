@@ -2,10 +2,10 @@ package cover_test
 
 import (
 	"fmt"
-	"github.com/starling-fuota/starling/delta/deltatest"
 	"testing"
 
 	"github.com/starling-fuota/starling/delta/cover"
+	"github.com/starling-fuota/starling/delta/deltatest"
 )
 
 // BenchmarkFinders shows that time grows with the size and not with its square.

@@ -3,6 +3,7 @@ package cover_test
 import (
 	"bytes"
 	"errors"
+	"math"
 	"reflect"
 	"slices"
 	"testing"
@@ -158,6 +159,50 @@ func FuzzFind(f *testing.F) {
 			if !cover.Admissible(covers, floor) {
 				t.Fatalf("%s: below the floor", find)
 			}
+		}
+	})
+}
+
+// FuzzCheck: a list that passes can be used without a look at its numbers.
+func FuzzCheck(f *testing.F) {
+	f.Add([]byte{1, 2, 3, 9, 9, 9}, uint8(20), uint8(20))
+	f.Add([]byte{0, 0, 20, 0, 20, 255}, uint8(20), uint8(40))
+	f.Add([]byte{255, 0, 20, 7, 7, 127}, uint8(20), uint8(40))
+	extremes := []int{math.MinInt, math.MaxInt, math.MaxInt32, math.MinInt32}
+	f.Fuzz(func(t *testing.T, b []byte, oldSize, newSize uint8) {
+		number := func(v byte) int {
+			if int(v) >= 256-len(extremes) {
+				return extremes[255-int(v)]
+			}
+			return int(v) - 8
+		}
+		var covers []cover.Cover
+		for ; len(b) >= 3; b = b[3:] {
+			covers = append(covers, cover.Cover{Old: number(b[0]), New: number(b[1]), Length: number(b[2])})
+		}
+		old, target := make([]byte, oldSize), make([]byte, newSize)
+		if err := cover.Check(covers, len(old), len(target)); err != nil {
+			if !errors.Is(err, cover.ErrCovers) {
+				t.Fatal(err)
+			}
+			return
+		}
+		end, bytes := 0, 0
+		for _, c := range covers {
+			if n := len(old[c.Old:c.OldEnd()]) + len(target[c.New:c.NewEnd()]); n != 2*c.Length || n == 0 || c.New < end {
+				t.Fatalf("%v: passed", covers)
+			}
+			end = c.NewEnd()
+			bytes += c.Length
+		}
+		if !cover.Admissible(covers, func(int) int { return 0 }) {
+			t.Fatalf("%v: below the first byte", covers)
+		}
+		for _, c := range cover.Join(covers) {
+			bytes -= c.Length
+		}
+		if bytes != 0 {
+			t.Fatalf("joined, %d bytes are missing", bytes)
 		}
 	})
 }

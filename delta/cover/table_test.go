@@ -2,11 +2,11 @@ package cover_test
 
 import (
 	"encoding/binary"
-	"github.com/starling-fuota/starling/delta/deltatest"
 	"slices"
 	"testing"
 
 	"github.com/starling-fuota/starling/delta/cover"
+	"github.com/starling-fuota/starling/delta/deltatest"
 )
 
 // addresses returns a table of n addresses of code, each moved by shift.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/starling-fuota/starling/delta/crle"
+	"github.com/starling-fuota/starling/delta/deltatest"
 )
 
 func unpack(packed []byte) ([]byte, error) {
@@ -145,8 +146,14 @@ func FuzzReader(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, packed []byte) {
 		const most = 1 << 16
-		r := crle.NewReader(bytes.NewReader(packed))
-		plain, err := io.ReadAll(io.LimitReader(r, most))
+		var plain []byte
+		var err error
+		taken := deltatest.Allocated(func() {
+			plain, err = io.ReadAll(io.LimitReader(crle.NewReader(bytes.NewReader(packed)), most))
+		})
+		if taken > 8*most {
+			t.Fatalf("%d bytes of memory taken", taken)
+		}
 		if err != nil || len(plain) == most {
 			return
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/starling-fuota/starling/delta/cover"
+	"github.com/starling-fuota/starling/delta/deltatest"
 	"github.com/starling-fuota/starling/delta/detools"
 )
 
@@ -286,7 +287,12 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, patch []byte) {
 		limits := detools.Limits{Image: 1 << 18, Window: 12}
 		info, _ := detools.Inspect(patch)
-		got, err := detools.Decode(old, patch, limits)
+		var got []byte
+		var err error
+		taken := deltatest.Allocated(func() { got, err = detools.Decode(old, patch, limits) })
+		if most := 8*limits.Image + len(patch); taken > most {
+			t.Fatalf("%d bytes of memory taken, want at most %d", taken, most)
+		}
 		if err == nil && (len(got) != info.ToSize || len(got) > limits.Image || info.Heatshrink.Window > 12) {
 			t.Fatalf("%d bytes, %+v", len(got), info)
 		}
@@ -301,6 +307,48 @@ func FuzzDecode(f *testing.F) {
 		}
 		if err == nil && (err2 != nil || !bytes.Equal(mem.bytes[:len(got)], got)) {
 			t.Fatalf("a device says %v", err2)
+		}
+	})
+}
+
+// FuzzApplier: whatever the patch is, and whenever power goes, the applier stays inside of the memory,
+// erases before it writes, and makes what Decode makes.
+func FuzzApplier(f *testing.F) {
+	old, target := images(2, 600)
+	for _, o := range kinds {
+		if !o.InPlace {
+			continue
+		}
+		for _, memory := range []int{2048, 4096} {
+			o.Memory, o.Segment, o.MinShift = memory, 256, 0
+			patch, err := detools.Create(old, target, o)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(patch, uint16(0))
+			f.Add(patch, uint16(7))
+		}
+	}
+	f.Fuzz(func(t *testing.T, patch []byte, fail uint16) {
+		limits := detools.Limits{Image: 1 << 14, Window: 12}
+		info, err := detools.Inspect(patch)
+		if err != nil || info.Type != detools.InPlace || info.Memory > limits.Image || info.Memory < len(old) {
+			return
+		}
+		want, err := detools.Decode(old, patch, limits)
+		mem := newFlash(info.Memory, 1)
+		mem.fail = int(fail)
+		copy(mem.bytes, old)
+		var applied error
+		for range 2 { // power comes back
+			var a *detools.Applier
+			if a, applied = detools.NewApplier(mem, bytes.NewReader(patch), limits); applied == nil {
+				applied = a.Run()
+			}
+			mem.dead = false
+		}
+		if err == nil && (applied != nil || !bytes.Equal(mem.bytes[:len(want)], want)) {
+			t.Fatalf("power lost at change %d: %v", fail, applied)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/starling-fuota/starling/delta/deltatest"
 	"github.com/starling-fuota/starling/delta/envelope"
 )
 
@@ -53,7 +54,12 @@ func FuzzParse(f *testing.F) {
 	f.Add(esp32Image())
 	key := otherKey(f) // none of the seeds is signed with it
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if u, err := envelope.Parse(b); err == nil {
+		var u envelope.Unverified
+		var err error
+		if taken := deltatest.Allocated(func() { u, err = envelope.Parse(b) }); taken > 1<<16 {
+			t.Fatalf("%d bytes of memory taken", taken)
+		}
+		if err == nil {
 			h := u.Header()
 			again, err := h.AppendBinary(nil)
 			if err != nil || !bytes.Equal(again, b[:len(again)]) || len(b) != h.Overhead()+int(h.PayloadSize) {

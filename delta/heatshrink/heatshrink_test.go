@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/starling-fuota/starling/delta/deltatest"
 	"github.com/starling-fuota/starling/delta/heatshrink"
 )
 
@@ -264,7 +265,11 @@ func FuzzReader(f *testing.F) {
 		if err != nil || len(packed) > 1<<12 {
 			return
 		}
-		plain, err := unpack(packed, p)
+		var plain []byte
+		taken := deltatest.Allocated(func() { plain, err = unpack(packed, p) })
+		if most := 8*len(plain) + 1<<18; taken > most {
+			t.Fatalf("%d bytes of memory taken for %d", taken, len(plain))
+		}
 		if limit := (8*len(packed)/(1+p.Window+p.Lookahead) + len(packed)) << p.Lookahead; len(plain) > limit {
 			t.Fatalf("%d bytes from %d", len(plain), len(packed))
 		}

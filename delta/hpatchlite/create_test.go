@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"github.com/starling-fuota/starling/delta/deltatest"
 	"math/rand/v2"
 	"testing"
 
 	"github.com/starling-fuota/starling/delta/cover"
+	"github.com/starling-fuota/starling/delta/deltatest"
 	"github.com/starling-fuota/starling/delta/hpatchlite"
 )
 
@@ -138,8 +138,13 @@ func FuzzDecode(f *testing.F) {
 		f.Add(patch)
 	}
 	f.Fuzz(func(t *testing.T, patch []byte) {
-		limits := hpatchlite.Limits{Size: 1 << 12, Window: 1 << 12}
-		got, err := hpatchlite.Decode(old, patch, limits)
+		limits := hpatchlite.Limits{Size: 1 << 12, Window: 1 << 12, Extra: 1 << 12}
+		var got []byte
+		var err error
+		taken := deltatest.Allocated(func() { got, err = hpatchlite.Decode(old, patch, limits) })
+		if most := 1<<17 + len(patch); taken > most {
+			t.Fatalf("%d bytes of memory taken, want at most %d", taken, most)
+		}
 		info, infoErr := hpatchlite.Inspect(patch)
 		if err == nil && (infoErr != nil || info.NewSize != len(got)) {
 			t.Fatalf("%d bytes, but the header says %+v, %v", len(got), info, infoErr)

@@ -3,10 +3,10 @@ package hpatchlite_test
 import (
 	"bytes"
 	"errors"
-	"github.com/starling-fuota/starling/delta/deltatest"
 	"testing"
 
 	"github.com/starling-fuota/starling/delta/cover"
+	"github.com/starling-fuota/starling/delta/deltatest"
 	"github.com/starling-fuota/starling/delta/hpatchlite"
 )
 

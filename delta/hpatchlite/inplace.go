@@ -36,20 +36,26 @@ type heldBack struct {
 	memory  []byte
 	written int
 	extra   int
-	waiting []byte
+	waiting []byte // from first on
+	first   int
 }
 
 // Write never fails: the decoder does not put out more than the size in the header.
 func (h *heldBack) Write(p []byte) (int, error) {
 	h.waiting = append(h.waiting, p...)
 	// What goes to memory now was put out extra bytes ago, or before.
-	if over := len(h.waiting) - h.extra; over > 0 {
-		h.written += copy(h.memory[h.written:], h.waiting[:over])
-		h.waiting = append(h.waiting[:0], h.waiting[over:]...)
+	if over := len(h.waiting) - h.first - h.extra; over > 0 {
+		h.written += copy(h.memory[h.written:], h.waiting[h.first:h.first+over])
+		h.first += over
+	}
+	// The rest is moved down once that is less than what has gone: a byte is moved once on average.
+	if h.first > len(h.waiting)/2 {
+		h.waiting = append(h.waiting[:0], h.waiting[h.first:]...)
+		h.first = 0
 	}
 	return len(p), nil
 }
 
 func (h *heldBack) flush() {
-	h.written += copy(h.memory[h.written:], h.waiting)
+	h.written += copy(h.memory[h.written:], h.waiting[h.first:])
 }

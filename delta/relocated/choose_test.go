@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"github.com/starling-fuota/starling/delta/deltatest"
 	"math/rand/v2"
 	"reflect"
 	"testing"
 
 	"github.com/starling-fuota/starling/delta/cover"
+	"github.com/starling-fuota/starling/delta/deltatest"
 	"github.com/starling-fuota/starling/delta/relocated"
 )
 

@@ -4,19 +4,20 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"github.com/starling-fuota/starling/delta/deltatest"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
+	"github.com/starling-fuota/starling/delta/deltatest"
 	"github.com/starling-fuota/starling/delta/relocated"
 )
 
 // client builds the reader of clients/c, with checks of memory where the compiler has them, and
 // returns the program. It skips the test on a machine without a C compiler; CI has one.
-func client(t *testing.T) string {
+func client(t testing.TB) string {
 	t.Helper()
 	cc, err := exec.LookPath("cc")
 	if err != nil {
@@ -53,13 +54,12 @@ type request struct {
 	reads [][2]uint32 // offset and length
 }
 
-// run gives requests to the client and returns its answers.
-func run(t *testing.T, program string, requests []request) []byte {
-	t.Helper()
-	var in bytes.Buffer
+// encode returns requests as the client reads them.
+func encode(requests []request) []byte {
+	var b []byte
 	le := binary.LittleEndian
 	for _, r := range requests {
-		b := le.AppendUint32(nil, uint32(len(r.patch)))
+		b = le.AppendUint32(b, uint32(len(r.patch)))
 		b = append(b, r.patch...)
 		b = le.AppendUint32(b, uint32(len(r.old)))
 		b = append(b, r.old...)
@@ -67,17 +67,22 @@ func run(t *testing.T, program string, requests []request) []byte {
 		for _, read := range r.reads {
 			b = le.AppendUint32(le.AppendUint32(b, read[0]), read[1])
 		}
-		in.Write(b)
 	}
+	return b
+}
+
+// run gives requests to the client and returns its answers.
+func run(t *testing.T, program string, requests []request) *bytes.Reader {
+	t.Helper()
 	cmd := exec.Command(program)
-	cmd.Stdin = &in
+	cmd.Stdin = bytes.NewReader(encode(requests))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, stderr.Bytes())
 	}
-	return out
+	return bytes.NewReader(out)
 }
 
 // Results of the client.
@@ -87,13 +92,16 @@ const (
 )
 
 // compare holds the answers to requests against what this package says.
-func compare(t *testing.T, requests []request, answers []byte) (accepted int) {
+func compare(t *testing.T, requests []request, answers io.Reader) (accepted int) {
 	t.Helper()
-	number := func() uint32 {
-		v := binary.LittleEndian.Uint32(answers)
-		answers = answers[4:]
-		return v
+	answer := func(n uint32) []byte {
+		b := make([]byte, n)
+		if _, err := io.ReadFull(answers, b); err != nil {
+			t.Fatalf("the client does not answer: %v", err)
+		}
+		return b
 	}
+	number := func() uint32 { return binary.LittleEndian.Uint32(answer(4)) }
 	for n, r := range requests {
 		m, rest, err := relocated.Parse(r.patch)
 		result, used := number(), number()
@@ -128,14 +136,13 @@ func compare(t *testing.T, requests []request, answers []byte) (accepted int) {
 			if result != viewOK {
 				t.Fatalf("request %d: %d..%d of %d: result %d", n, from, to, size, result)
 			}
-			if got := answers[:read[1]]; !bytes.Equal(got, whole[from:to]) {
+			if got := answer(read[1]); !bytes.Equal(got, whole[from:to]) {
 				t.Fatalf("request %d: %d..%d of %d, map %+v:\n% x, here\n% x", n, from, to, size, m, got, whole[from:to])
 			}
-			answers = answers[read[1]:]
 		}
 	}
-	if len(answers) != 0 {
-		t.Fatalf("%d bytes more than asked for", len(answers))
+	if rest, ok := answers.(*bytes.Reader); ok && rest.Len() != 0 {
+		t.Fatalf("%d bytes more than asked for", rest.Len())
 	}
 	return accepted
 }

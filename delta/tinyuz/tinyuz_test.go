@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/starling-fuota/starling/delta/deltatest"
 	"github.com/starling-fuota/starling/delta/tinyuz"
 )
 
@@ -262,10 +263,15 @@ func FuzzDecode(f *testing.F) {
 		f.Add(stream)
 	}
 	f.Fuzz(func(t *testing.T, stream []byte) {
-		const size = 1 << 16
-		got, err := tinyuz.Decode(stream, tinyuz.Limits{Size: size})
+		const size, window = 1 << 16, 1 << 12
+		var got []byte
+		var err error
+		taken := deltatest.Allocated(func() { got, err = tinyuz.Decode(stream, tinyuz.Limits{Size: size, Window: window}) })
 		if err == nil && len(got) > size {
 			t.Fatalf("%d bytes of output, at most %d are allowed", len(got), size)
+		}
+		if most := 4*size + 4*window + len(stream) + 1<<16; taken > most {
+			t.Fatalf("%d bytes of memory taken, want at most %d", taken, most)
 		}
 	})
 }

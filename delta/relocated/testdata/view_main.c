@@ -88,6 +88,7 @@ int main(void)
             }
             free(buffer);
         }
+        fflush(stdout); /* whoever asks waits for this answer */
         free(old);
         free(map);
     }
