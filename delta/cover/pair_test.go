@@ -35,13 +35,13 @@ func TestAPairFindsWhatAnIndexFinds(t *testing.T) {
 
 // A text in which everything is everywhere is no more than so much work for each byte.
 func TestWorkGrowsWithTheImageAndNotFaster(t *testing.T) {
-	for _, name := range []string{"two letters", "four letters", "period 257", "zero", "fibonacci"} {
+	for _, name := range []string{"two letters", "four letters", "period 257"} {
 		works := make([]int, 2)
-		for k, size := range []int{400 << 10, 800 << 10} {
+		for k, size := range []int{330 << 10, 660 << 10} {
 			image := deltatest.Hostile(size)[name]
 			_, works[k] = cover.NewPair(image[0], image[1]).FindWork(cover.Brisk())
 		}
-		if works[1] > 5*works[0]/2 || works[1] > 30*800<<10 {
+		if works[1] > 5*works[0]/2 || works[1] > 30*660<<10 {
 			t.Errorf("%s: %d alignments followed, of half the size %d", name, works[1], works[0])
 		}
 	}

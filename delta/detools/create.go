@@ -44,7 +44,7 @@ func SmallestPair(pair *cover.Pair, options ...Options) ([]byte, Options, error)
 		if base := survivors(old, info); len(base) != len(pair.Old()) {
 			pair = cover.NewPair(base, target)
 		}
-		if smallest != nil && len(target) > largeSize {
+		if smallest != nil && len(target) > smallSize {
 			// A search for this compressor cannot win if the patch with the covers of another one is
 			// far from the smallest.
 			patch, err := encode(old, target, covers, info, o)
@@ -66,6 +66,9 @@ func SmallestPair(pair *cover.Pair, options ...Options) ([]byte, Options, error)
 	}
 	return smallest, chosen, nil
 }
+
+// smallSize is the size in bytes of a new image up to which each compressor has a search of its own.
+const smallSize = 32 << 10
 
 // largeSize is the size in bytes of a new image above which fewer searches are compared.
 const largeSize = 320 << 10
