@@ -13,7 +13,7 @@ import (
 
 // Create makes a patch of each format that o allows, applies each, and returns the smallest;
 // of equals the first in the order of Formats or of o.Allowed. It takes some seconds for
-// images of a megabyte. The same images and options give the same bytes.
+// images of a megabyte, whatever they hold. The same images and options give the same bytes.
 //
 // It returns ErrEmpty, ErrTooLarge, ErrSame or ErrOptions. With several formats those that
 // cannot be made, for a memory that is too small say, are left out; their errors are

@@ -15,7 +15,7 @@ import (
 	"github.com/starling-fuota/starling/delta/deltatest"
 )
 
-var processImages = flag.String("images", "firmware,release,code,two letters,zero,random,shifted,period 257", "images that BenchmarkProcess takes")
+var processImages = flag.String("images", "firmware", "images that BenchmarkProcess takes, by name and with commas between them")
 
 // BenchmarkProcess measures `starling delta create` from start to end as a process of its own
 // on one core: all CPU time, garbage collection and verification included, and the most memory

@@ -29,7 +29,7 @@ func refused(t *testing.T, what string, made []byte, err error, allowed ...error
 	for _, want := range allowed {
 		if errors.Is(err, want) {
 			// Of a signature there is no more to say.
-			if reason, _ := strings.CutSuffix(err.Error(), want.Error()); len(reason) < 4 && want != envelope.ErrSignature {
+			if reason, _ := strings.CutSuffix(err.Error(), want.Error()); len(reason) < 4 && !errors.Is(want, envelope.ErrSignature) {
 				t.Errorf("%s: %q says not what is wrong with it", what, err)
 			}
 			return
