@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/starling-fuota/starling/delta/cover"
 	"github.com/starling-fuota/starling/delta/deltatest"
@@ -193,5 +194,32 @@ func TestRandomCoversSurvive(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkPatch(t, old, target, patch, o)
+	}
+}
+
+// Half of the image waits in RAM, and the other half comes in pieces of eight bytes: were each write to move what
+// waits, that would be hundreds of gigabytes.
+func TestMuchThatIsHeldBackInSmallPiecesIsMovedOnce(t *testing.T) {
+	const size, piece, extra = 4 << 20, 8, 2<<20 + 8
+	old := deltatest.Random(1, size, 256)
+	target := deltatest.Random(2, size/2, 256)
+	var covers []cover.Cover
+	for n := size / 2; n < size; n += piece {
+		from := (n - size/2) ^ piece // two and two have changed places
+		covers = append(covers, cover.Cover{Old: from, New: n, Length: piece})
+		target = append(target, old[from:from+piece]...)
+	}
+	o := hpatchlite.Options{InPlace: true, Extra: extra}
+	patch, err := hpatchlite.Encode(old, target, covers, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	n, err := hpatchlite.ApplyInPlace(old, size, patch, hpatchlite.Limits{Size: size, Extra: extra})
+	if err != nil || !bytes.Equal(old[:n], target) {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+	if took := time.Since(begin); took > 4*time.Second {
+		t.Errorf("applied in %v", took)
 	}
 }
