@@ -40,7 +40,43 @@ func (g *generateDelta) Run(ctx context.Context, c *Client, n *noun, std *Stream
 	if err != nil {
 		return err
 	}
-	return c.follow(ctx, std, raw, !g.NoWait)
+	if g.NoWait || c.Output != "table" && c.Output != "wide" {
+		return c.follow(ctx, std, raw, !g.NoWait)
+	}
+	var job struct {
+		ID string `json:"id"`
+	}
+	if err := json.Unmarshal(raw, &job); err != nil {
+		return err
+	}
+	if raw, err = c.wait(ctx, std, job.ID); err != nil {
+		return err
+	}
+	return g.showResult(c, std, raw)
+}
+
+// showResult writes what a job has made: the delta, and what it saves at each data rate.
+func (*generateDelta) showResult(c *Client, std *Streams, job json.RawMessage) error {
+	var done struct {
+		Result json.RawMessage `json:"result"`
+	}
+	if err := json.Unmarshal(job, &done); err != nil {
+		return err
+	}
+	var made struct {
+		Fragments []json.RawMessage `json:"fragments"`
+	}
+	if err := json.Unmarshal(done.Result, &made); err != nil {
+		return err
+	}
+	rest, err := without(done.Result, "fragments")
+	if err != nil {
+		return err
+	}
+	return firstOf(
+		c.show(std.Out, rest),
+		c.list(std.Out, columns{"band", "data_rate", "frag_size", "delta", "full"}, made.Fragments),
+	)
 }
 
 // listDeltas is "profile deltas".

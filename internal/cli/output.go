@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 )
@@ -116,10 +118,27 @@ func (f *Form) headers(cols columns) []string {
 
 // cell is the text of a value in a table. CSV leaves nothing empty, as programs expect.
 func (f *Form) cell(v any) string {
-	if s := cell(v); f.Output != "csv" || s != "-" {
+	if f.Output != "csv" {
+		return text(v, short)
+	}
+	if s := text(v, json.Number.String); s != "-" {
 		return s
 	}
 	return ""
+}
+
+// short is a number with as many digits as people read: whole ones have all of theirs.
+func short(n json.Number) string {
+	f, err := n.Float64()
+	if whole := !strings.ContainsAny(n.String(), ".eE"); whole || err != nil {
+		return n.String()
+	}
+	digits := 3
+	if math.Abs(f) < 1 {
+		digits = 4
+	}
+	s := strconv.FormatFloat(f, 'f', digits, 64)
+	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
 }
 
 // object reads a JSON object; numbers keep their digits.
@@ -132,7 +151,10 @@ func object(raw json.RawMessage) (map[string]any, error) {
 
 // cell is the text of a value in a table: "-" for nothing, and nothing that moves the
 // cursor or breaks the table.
-func cell(v any) string {
+func cell(v any) string { return text(v, json.Number.String) }
+
+// text is cell with numbers in a form of their own.
+func text(v any, number func(json.Number) string) string {
 	var s string
 	switch v := v.(type) {
 	case nil:
@@ -141,15 +163,17 @@ func cell(v any) string {
 	case []any:
 		parts := make([]string, len(v))
 		for i, x := range v {
-			parts[i] = cell(x)
+			parts[i] = text(x, number)
 		}
 		s = strings.Join(parts, ",")
 	case map[string]any:
 		var parts []string
 		for _, k := range slices.Sorted(maps.Keys(v)) {
-			parts = append(parts, k+"="+cell(v[k]))
+			parts = append(parts, k+"="+text(v[k], number))
 		}
 		s = strings.Join(parts, " ")
+	case json.Number:
+		s = number(v)
 	default:
 		s = fmt.Sprint(v)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -213,6 +214,9 @@ func TestADeltaIsMadeAndListed(t *testing.T) {
 		t.Errorf("%s", out)
 	}
 	if out := w.run(0, "profile", "deltas", profile, "-o", "json").out; !strings.Contains(out, `"bases"`) {
+		t.Errorf("%s", out)
+	}
+	if out := w.runIn(w.Context(), "", "file", "delta", to, "--from", from, "--name", "again").out; !strings.Contains(out, "patch_bytes") || !strings.Contains(out, "FRAG_SIZE") || strings.Contains(out, "fragments ") || regexp.MustCompile(`ratio +0\.\d{5}`).MatchString(out) {
 		t.Errorf("%s", out)
 	}
 	if r := w.run(cli.ExitInvalid, "file", "delta", to, "--from", to); !strings.Contains(r.err, "from_file_id") {
