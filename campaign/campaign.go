@@ -24,25 +24,27 @@ type Campaign struct {
 	groups   []Group
 
 	// What follows is derived from the state and rebuilt by Load.
-	index      map[lorawan.EUI64]int
-	groupIndex map[lorawan.EUI64]int
-	groupLanes [][]int        // lanes of each group, indices into spec.Lanes
-	members    [][]int        // devices of each lane, ascending
-	encoders   []*fec.Encoder // per lane, made when first needed
-	variants   map[variant]*Traits
-	unsettled  []int          // per stage index: active devices in it
-	tally      [outcomes]int  // devices by outcome
-	stand      stand          // devices by what people see of them
-	needing    []int          // per lane: devices that may need another fragment
-	status     []statusCount  // per group: devices in the status stage
-	statusAt   int            // index of StageStatus, or -1
-	timers     timerHeap      // deadlines of devices; stale entries are skipped
-	frames     map[string]int // unicast Downlink.ID under way -> device
-	failures   [kinds]int     // failed devices by the kind of their reason
-	calendar   fleet.Calendar // when devices may be asked
-	watched    bool           // turns is known
-	turns      time.Time      // when the calendar opens or closes next; zero: never
-	tag        uint32         // first half of Downlink.ID
+	index       map[lorawan.EUI64]int
+	groupIndex  map[lorawan.EUI64]int
+	groupLanes  [][]int        // lanes of each group, indices into spec.Lanes
+	members     [][]int        // devices of each lane, ascending
+	encoders    []*fec.Encoder // per lane, made when first needed
+	variants    map[variant]*Traits
+	unsettled   []int          // per stage index: active devices in it
+	tally       [outcomes]int  // devices by outcome
+	stand       stand          // devices by what people see of them
+	needing     []int          // per lane: devices that may need another fragment
+	status      []statusCount  // per group: devices in the status stage
+	statusAt    int            // index of StageStatus, or -1
+	timers      timerHeap      // deadlines of devices; stale entries are skipped
+	frames      map[string]int // unicast Downlink.ID under way -> device
+	failures    [kinds]int     // failed devices by the kind of their reason
+	fallen      []int          // failed devices, ascending
+	fallenKnown bool           // fallen is right
+	calendar    fleet.Calendar // when devices may be asked
+	watched     bool           // turns is known
+	turns       time.Time      // when the calendar opens or closes next; zero: never
+	tag         uint32         // first half of Downlink.ID
 
 	// The step under way.
 	now           time.Time
@@ -264,10 +266,13 @@ func sortedKeys(set map[int]bool) []int {
 // list of changed rows right.
 func (c *Campaign) change(i int, f func(d *Device)) {
 	d := &c.devices[i]
-	before, frame := d.Deadline, d.Frame
+	before, frame, outcome := d.Deadline, d.Frame, d.Outcome
 	c.count(i, -1)
 	f(d)
 	c.count(i, +1)
+	if d.Outcome != outcome {
+		c.fallenKnown = false
+	}
 	if d.Frame != frame {
 		delete(c.frames, frame)
 		if d.Frame != "" {

@@ -53,11 +53,14 @@ func (c *Campaign) catchesUp() bool { return c.head.CaughtUp < c.spec.CatchUp.Ro
 
 // helps tells if the waves that catch up are for a device that has failed.
 func (c *Campaign) helps(d *Device) bool {
+	if d.Outcome != Failed {
+		return false
+	}
 	help := remedies[d.Reason].help
 	if c.spec.CatchUp == secondChance {
-		return d.Outcome == Failed && help == helpNow && d.Answered > 0
+		return help == helpNow && d.Answered > 0
 	}
-	return d.Outcome == Failed && help != helpNone
+	return help != helpNone
 }
 
 // lost is how many devices have failed for good. A second chance is no reason to go on with a
@@ -186,10 +189,19 @@ func (c *Campaign) promote(over WaveState, next int) {
 	}
 }
 
-// away returns the devices that another wave can help.
+// away returns the devices that another wave can help. It is asked at every step between two waves, so
+// it looks at those alone that have failed, which are few.
 func (c *Campaign) away() []int {
+	if !c.fallenKnown {
+		c.fallen, c.fallenKnown = c.fallen[:0], true
+		for i := range c.devices {
+			if c.devices[i].Outcome == Failed {
+				c.fallen = append(c.fallen, i)
+			}
+		}
+	}
 	var away []int
-	for i := range c.devices {
+	for _, i := range c.fallen {
 		if c.helps(&c.devices[i]) {
 			away = append(away, i)
 		}

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -29,8 +30,11 @@ func TestAPlanIsShownBeforeTheStart(t *testing.T) {
 	if strings.Contains(r.out, "With the other file") {
 		t.Errorf("there is no other file:\n%s", r.out)
 	}
-	if again := w.run(0, "campaign", "plan", id, "--loss", "0.05", "--uplink-period", "15m"); again.out != r.out {
-		t.Errorf("the same question has another answer:\n%s\n%s", r.out, again.out)
+	// When it would start is part of the question where it decides how long the next beacon is away.
+	classB := regexp.MustCompile(`(?m)^.* EU868  B .*$`)
+	again := w.run(0, "campaign", "plan", id, "--loss", "0.05", "--uplink-period", "15m")
+	if a, b := classB.ReplaceAllString(r.out, ""), classB.ReplaceAllString(again.out, ""); a != b {
+		t.Errorf("the same question has another answer:\n%s\n%s", a, b)
 	}
 
 	var p map[string]any
