@@ -337,9 +337,11 @@ func (c *Campaign) whatNow(g int) {
 	}
 }
 
-// polled looks after group g when one of its devices has settled.
+// polled looks after group g when one of its devices has settled. Riders alone are waited for: nothing is
+// decided then until something is heard of a device, which most uplinks of a large fleet tell nothing of.
 func (c *Campaign) polled(g int) {
-	if c.groups[g].Phase == GroupPolling && c.status[g].underWay == 0 && !c.stands() {
+	n := c.status[g]
+	if c.groups[g].Phase == GroupPolling && n.underWay == 0 && (n.aside == 0 || len(c.touched) > 0) && !c.stands() {
 		c.whatNow(g)
 	}
 }
