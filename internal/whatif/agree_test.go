@@ -16,8 +16,8 @@ import (
 // a tenth. So P50 is held against the median of several seeds, which is what it predicts, and the others, which are means, against their mean.
 //
 // What is left of luck is less than a third of the tenth: half of the runs of a scenario lie within 8 to 14 % of
-// their median, and so the median of 14 has a standard error of 2 to 3 %; P50 of 40 runs has 1 to 2 %. Means of the air time have less
-// than 1 %, verified shares 0.5 %.
+// their median, and so the median of 14 has a standard error of 2 to 3 %; P50 of 120 runs has 1 %. Air times have less than 1 %, but for
+// the second chances of one run in twenty, which cost the block once more: with them the mean of 14 may be off by 5 %. Verified shares have 0.5 %.
 //
 // P90 is too rare for that. It is held to what it says: nine tenths of the runs, of all scenarios together, end by then, and half of them by P50.
 func TestPredictionsAgreeWithTheSimulator(t *testing.T) {
