@@ -41,7 +41,7 @@ test: ## Run all tests
 # Only the race detector needs a C compiler; the product never does.
 .PHONY: race
 race: ## Run all tests under the race detector (PKG=./fec/... for some)
-	CGO_ENABLED=1 $(GO) test -race -timeout 20m $(PKG)
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m $(ARGS) $(PKG)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME=30s (PKG=./fec/... for some)
