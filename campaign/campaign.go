@@ -42,6 +42,7 @@ type Campaign struct {
 	fallen      []int          // failed devices, ascending
 	fallenKnown bool           // fallen is right
 	calendar    fleet.Calendar // when devices may be asked
+	window      time.Duration  // for how long at most without interruption
 	watched     bool           // turns is known
 	turns       time.Time      // when the calendar opens or closes next; zero: never
 	tag         uint32         // first half of Downlink.ID
@@ -114,6 +115,7 @@ func (c *Campaign) derive() (err error) {
 	if c.calendar, err = c.spec.Schedule.Calendar(); err != nil {
 		return fmt.Errorf("campaign %s: %w", c.spec.ID, err)
 	}
+	c.window = min(c.calendar.Longest(winter), c.calendar.Longest(summer))
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(c.spec.ID))
 	c.tag = h.Sum32()

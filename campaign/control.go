@@ -342,7 +342,7 @@ func (c *Campaign) ahead(i int) bool {
 // mayOpen tells if device i has a session for another round: the one it is in, or a further one.
 func (c *Campaign) mayOpen(i int) bool {
 	g := c.lane(i).Group
-	return c.inSession(i) && c.sessionHolds(g, 2*c.spec.Groups[g].FrameInterval) || c.groups[g].Reopened < maxReopened+c.groups[g].MoreSessions
+	return c.inSession(i) && c.sessionHolds(g, 2*c.spec.Groups[g].FrameInterval) || c.maySession(g)
 }
 
 // exclude obeys ExcludeRequested.

@@ -97,8 +97,12 @@ func (c *Campaign) ask(i int) {
 		return
 	}
 	pkg, commands, refusal := c.request(i)
-	if refusal.kind == refused {
+	switch refusal.kind {
+	case refused:
 		c.becomeFailed(i, refusal.reason, refusal.text)
+		return
+	case missing:
+		c.missFurther(i)
 		return
 	}
 	var down Downlink
@@ -152,7 +156,7 @@ func (c *Campaign) frame(i int, pkg lorawan.PackageID, payload []byte, commands 
 }
 
 // request returns what device i is asked in its stage, or a refusal if asking makes no
-// sense any more.
+// sense any more: for good, or (missing) until there is another session.
 func (c *Campaign) request(i int) (lorawan.PackageID, []lorawan.Command, verdict) {
 	switch c.devices[i].Stage {
 	case StageProbe:

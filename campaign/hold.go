@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/starling-fuota/starling/fleet"
@@ -151,8 +152,5 @@ func (c *Campaign) slot(lead, length time.Duration) time.Time {
 		return c.now.Add(lead)
 	}
 	told := c.calendar.After(c.now, lead)
-	if start := c.calendar.Fit(told, length); !start.IsZero() {
-		return start
-	}
-	return told // Plan has seen to it that the first session of each group fits
+	return cmp.Or(c.calendar.Fit(told, length), told) // sessionSpan has seen to it that it fits
 }

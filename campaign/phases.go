@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/starling-fuota/starling/fleet"
-	"github.com/starling-fuota/starling/lorawan/multicast"
 )
 
 // ReasonNoWindow blocks a campaign whose session no window of its schedule can hold.
@@ -62,7 +61,12 @@ func phaseEnd(p fleet.Phase, n int) int {
 	return min(int(math.Ceil(p.Percent*float64(n)/100-1e-9)), n)
 }
 
-// checkWindows tells if the first session of each group fits into a window of the schedule.
+// leastFragments is how many fragments a session must have room for, and for asking about them, to be worth telling
+// devices of it.
+const leastFragments = 32
+
+// checkWindows tells if the windows of the schedule have room for sessions: for the whole of a block, or for
+// parts of it that are not too small.
 func (s *Spec) checkWindows() error {
 	c := &Campaign{spec: *s}
 	if err := c.derive(); err != nil {
@@ -73,10 +77,11 @@ func (s *Spec) checkWindows() error {
 	}
 	c.groups = c.newGroups()
 	for g := range s.Groups {
+		least := c.sessionLength(g, min(leastFragments, c.allFrames(g)))
 		needs := c.sessionNeeds(g)
-		if longest := c.calendar.Longest(anyMonday); longest < needs {
-			return blocked(ReasonNoWindow, "the session of group %s needs %s, and its windows and quiet hours leave %s at most: widen them, or send less",
-				s.Groups[g].DevEUI, needs.Round(time.Second), longest)
+		if span := c.sessionSpan(g, c.allFrames(g)); c.window < needs || span < least {
+			return blocked(ReasonNoWindow, "a session of group %s needs %s for %d fragments and their status, and windows and quiet hours leave %s at most, in which TS005 has a session of %s: widen them, or send faster",
+				s.Groups[g].DevEUI, least.Round(time.Second), min(leastFragments, c.allFrames(g)), c.window, span)
 		}
 		if start := s.SessionStart; !start.IsZero() && !c.calendar.Fit(start, needs).Equal(start) {
 			return blocked(ReasonNoWindow, "the session of group %s is to start at %s and needs %s, which reaches into hours in which nothing is sent: move one of them",
@@ -86,13 +91,11 @@ func (s *Spec) checkWindows() error {
 	return nil
 }
 
-// anyMonday begins a week like any other.
-var anyMonday = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+// Two weeks like any other: windows of one time zone and quiet hours of another lie differently in summer.
+var (
+	winter = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	summer = time.Date(2024, 7, 1, 0, 0, 0, 0, time.UTC)
+)
 
 // maxSession is the longest session of a class that TS005 can say.
-func maxSession(class fleet.Class) time.Duration {
-	if class == fleet.ClassB {
-		return multicast.ClassBDuration(maxTimeOut)
-	}
-	return multicast.ClassCDuration(maxTimeOut)
-}
+func maxSession(class fleet.Class) time.Duration { return durationOf(class)(maxTimeOut) }

@@ -34,35 +34,36 @@ func (c *Campaign) fixSessions() {
 		}
 	}
 	for g := range c.groups {
-		c.fixSession(g, start, c.sessionLength(g, c.allFrames(g)))
+		c.fixSession(g, start, c.sessionSpan(g, c.allFrames(g)))
 		c.groups[g].Phase, c.groups[g].Deadline = GroupArmed, c.groups[g].SessionTime
 	}
 }
 
 // missSession leaves those behind who have not confirmed the session of group g by the
 // time it starts: waiting for them would cost the others their session. Of a further
-// session, they wait for the next one.
+// session, they wait for the next one, unless the block goes on in it.
 func (c *Campaign) missSession(g int) {
 	c.eachMember(g, func(i int, d *Device) {
 		switch {
 		case c.at(d.Stage) > c.at(StageMcSession):
+		case (c.groups[g].Reopened == 0 || c.blockCut(g)) && c.mayRide(d):
+			c.tellDevice(i, string(ReasonUnconfirmed), "has not confirmed the session and may have heard of it: stays in")
+			c.change(i, func(d *Device) { d.Rides = true })
+			c.becomePassed(i)
+		case c.groups[g].Reopened == 0 && d.ClockWrong:
+			c.becomeFailed(i, ReasonClockWrong, "its clock was still wrong when the session started")
 		case c.groups[g].Reopened == 0:
-			if d.ClockWrong {
-				c.becomeFailed(i, ReasonClockWrong, "its clock was still wrong when the session started")
-				return
-			}
-			if c.mayRide(d) {
-				c.tellDevice(i, string(ReasonUnconfirmed), "has not confirmed the session and may have heard of it: stays in")
-				c.change(i, func(d *Device) { d.Rides = true })
-				c.becomePassed(i)
-				return
-			}
 			c.becomeFailed(i, ReasonSessionMissed, "had not confirmed the session when it started")
 		default:
-			c.becomeIncomplete(i, ReasonFragIncomplete, fmt.Sprintf("had not confirmed further session %d when it started", c.groups[g].Reopened))
-			c.change(i, func(d *Device) { d.Stage = StageStatus })
+			c.missFurther(i)
 		}
 	})
+}
+
+// missFurther lets device i wait for the session after the present further one.
+func (c *Campaign) missFurther(i int) {
+	c.becomeIncomplete(i, ReasonFragIncomplete, fmt.Sprintf("had not confirmed further session %d when it started", c.group(i).Reopened))
+	c.change(i, func(d *Device) { d.Stage = StageStatus })
 }
 
 // mayRide tells if a device may know of the session although it has not confirmed it: an answer
@@ -70,7 +71,7 @@ func (c *Campaign) missSession(g int) {
 func (c *Campaign) mayRide(d *Device) bool {
 	left := d.Attempts - d.Unsent
 	sent := left > 1 || left == 1 && d.Phase != PhaseQueued
-	return c.spec.Policy.Setup == fleet.PipelinedSetup && c.spec.NextChance && c.spec.Type != fleet.MCGroupCampaign && d.Stage == StageMcSession && sent
+	return c.spec.Policy.Setup == fleet.PipelinedSetup && c.spec.NextChance && c.spec.Type != fleet.MCGroupCampaign && d.Stage == StageMcSession && sent && !d.ClockWrong
 }
 
 // fixSession gives group g a session from start on, of at least length.
@@ -95,11 +96,38 @@ func (c *Campaign) fixSession(g int, start time.Time, length time.Duration) {
 // sessionNeeds is how long a window must be for the first session of group g, which starts
 // with a whole second or with the next beacon.
 func (c *Campaign) sessionNeeds(g int) time.Duration {
-	length := min(c.sessionLength(g, c.allFrames(g)), maxSession(c.spec.Groups[g].Class))
+	length := c.sessionSpan(g, c.allFrames(g))
 	if c.spec.Groups[g].Class == fleet.ClassB {
 		length += lorawan.BeaconPeriod
 	}
 	return length
+}
+
+// sessionSpan is how long a session of group g is that has so many fragments before it: as long as these
+// need, or as TS005 and the windows of the schedule allow. Of a session that is cut by a window, devices
+// would listen on after it for what does not come, so such a one ends in time: what is left follows in a further one.
+func (c *Campaign) sessionSpan(g, frames int) time.Duration {
+	class := c.spec.Groups[g].Class
+	span, window := min(c.sessionLength(g, frames), maxSession(class)), c.window
+	if class == fleet.ClassB {
+		window -= lorawan.BeaconPeriod // it starts with the next one
+	}
+	if span <= window {
+		return span
+	}
+	duration := durationOf(class)
+	for t := uint8(maxTimeOut); t > 0; t-- {
+		if span = duration(t); span <= window {
+			return span
+		}
+	}
+	return duration(0)
+}
+
+// plannedSessions is how many sessions the fragments of group g need, as far as can be known before.
+func (c *Campaign) plannedSessions(g int) int {
+	frames := c.allFrames(g)
+	return int(math.Ceil(float64(c.sessionLength(g, frames)) / float64(c.sessionSpan(g, frames))))
 }
 
 // sessionLead is the time from now to the session: what the devices of the group need
@@ -168,18 +196,23 @@ func (c *Campaign) quickLead(g int) time.Duration {
 	}
 	took := c.head.Stages[session].Opened.Sub(began) - c.head.StoodStill
 	if c.groups[g].Reopened > 0 {
-		took = time.Duration(c.shareMissing(g) * float64(took))
+		took = time.Duration(c.shareLeft(g) * float64(took))
 	}
 	return max(lead, took)
 }
 
-// shareMissing is the part of the devices of group g that said that they miss fragments, 0..1.
-func (c *Campaign) shareMissing(g int) float64 {
-	members := 0
+// shareLeft is the part of the devices of group g that a further session is for, 0..1.
+func (c *Campaign) shareLeft(g int) float64 {
+	members, left := 0, 0
 	for _, l := range c.groupLanes[g] {
 		members += len(c.members[l])
 	}
-	return float64(c.status[g].incomplete) / float64(members)
+	c.eachMember(g, func(i int, _ *Device) {
+		if c.goesOn(i) {
+			left++
+		}
+	})
+	return float64(left) / float64(members)
 }
 
 // judged is how many commands d has had the time to answer.
@@ -263,15 +296,20 @@ const usualRounds = 5
 // and when such a session ends. The longest ones the field can say are 2^15 s in class C
 // and 2^15 beacon periods in class B.
 func sessionTimeOut(class fleet.Class, start time.Time, length time.Duration) (uint8, time.Time) {
-	exponent, duration := multicast.ClassCTimeOut, multicast.ClassCDuration
+	exponent := multicast.ClassCTimeOut
 	if class == fleet.ClassB {
-		exponent, duration = multicast.ClassBTimeOut, multicast.ClassBDuration
+		exponent = multicast.ClassBTimeOut
 	}
-	t, err := exponent(length)
-	if err != nil {
-		t = maxTimeOut
+	t := must(exponent(length)) // sessionSpan knows what is too long
+	return t, start.Add(durationOf(class)(t))
+}
+
+// durationOf returns how long a session of a class is for a TimeOut exponent.
+func durationOf(class fleet.Class) func(uint8) time.Duration {
+	if class == fleet.ClassB {
+		return multicast.ClassBDuration
 	}
-	return t, start.Add(duration(t))
+	return multicast.ClassCDuration
 }
 
 const maxTimeOut = 15
@@ -281,6 +319,9 @@ func (c *Campaign) mcSessionReq(i int) (lorawan.PackageID, []lorawan.Command, ve
 	l := c.lane(i)
 	gs, grp := &c.spec.Groups[l.Group], &c.groups[l.Group]
 	if !c.now.Before(grp.SessionTime.Add(-sessionGuard)) {
+		if grp.Reopened > 0 {
+			return 0, nil, verdict{kind: missing}
+		}
 		return 0, nil, verdict{kind: refused, reason: ReasonSessionMissed, text: fmt.Sprintf("not told of the session before it started at %s", grp.SessionTime.Format(time.RFC3339))}
 	}
 	start := lorawan.GPSSeconds32(grp.SessionTime)

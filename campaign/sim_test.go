@@ -84,6 +84,7 @@ type simulation struct {
 	later   []simEvent
 	loss    float64
 	did     mischief
+	steady  int                                                            // uplinks between two resets of a device
 	nervous bool                                                           // the operator pauses and stops
 	crash   bool                                                           // after every step
 	watched bool                                                           // somebody resumes what a rule has halted, and promotes phases, sooner or later
@@ -159,7 +160,7 @@ func newSimulation(seed uint64, other ...func(*rand.Rand, *worldOptions)) *simul
 		change(r, &o)
 	}
 	s := &simulation{
-		world: newWorld(o), r: r, now: base, loss: 0.3 * r.Float64(), nervous: pick(0.5),
+		world: newWorld(o), r: r, now: base, loss: 0.3 * r.Float64(), nervous: pick(0.5), steady: 100,
 		fCnt: make(map[lorawan.EUI64]uint32), high: make(map[[2]int]int),
 	}
 	for _, g := range s.spec.Groups {
@@ -706,7 +707,7 @@ func (s *simulation) transmit(d *simDevice) error {
 	if !d.reboot.IsZero() && !s.now.Before(d.reboot) {
 		s.restart(d)
 	}
-	if s.r.IntN(100) == 0 {
+	if s.r.IntN(s.steady) == 0 {
 		s.did.resets++
 		d.group, d.decoder, d.accepted = false, nil, false
 		if err := s.step(campaign.Joined{DevEUI: s.spec.Devices[d.i].DevEUI}); err != nil {
@@ -952,3 +953,41 @@ type noTB struct{ testing.TB }
 func (noTB) Helper()                   {}
 func (noTB) Fatal(args ...any)         { panic(fmt.Sprint(args...)) }
 func (noTB) Fatalf(f string, a ...any) { panic(fmt.Sprintf(f, a...)) }
+
+// TestLongBlocksEndWhateverHappens is TestCampaignsEndWhateverHappens with blocks that take several sessions, because
+// no window has room for them.
+func TestLongBlocksEndWhateverHappens(t *testing.T) {
+	outcomes := make(map[fleet.Status]int)
+	verified, further := 0, 0
+	for seed := range uint64(16) {
+		play := func(crash bool) *simulation {
+			s := newSimulation(seed, func(r *rand.Rand, o *worldOptions) {
+				o.typ = []fleet.CampaignType{fleet.FOTACampaign, fleet.BinaryCampaign}[seed%2]
+				o.frag, o.policy.MulticastDelay, o.class = 150+r.IntN(100), 30*time.Second, fleet.ClassC
+				o.last, o.reboot, o.policy.Retries, o.threshold = 30*24*time.Hour, 0, 20, 30
+				from := 8*60 + r.IntN(120)
+				o.schedule.Windows = []fleet.Window{{From: fleet.ClockTime(from), To: fleet.ClockTime(from + 100 + r.IntN(80))}}
+			})
+			s.crash, s.steady, s.nervous = crash, 3000, seed%4 == 0
+			if err := s.play(); err != nil {
+				t.Fatalf("seed %d (crashes: %t), %s, after %d steps at +%s: %v", seed, crash, s.spec.Type, s.steps, s.now.Sub(base), err)
+			}
+			return s
+		}
+		s := play(false)
+		if seed%8 == 0 {
+			if have, want := storedOf(t, play(true).c), storedOf(t, s.c); !bytes.Equal(have, want) {
+				t.Fatalf("seed %d: with crashes it ends as\n%s\nwithout as\n%s", seed, have, want)
+			}
+		}
+		outcomes[s.c.Header().Status]++
+		verified += s.c.Progress().Verified
+		for g := range s.spec.Groups {
+			further += s.c.Group(g).Reopened
+		}
+	}
+	t.Logf("campaigns ended %v, %d devices verified, %d further sessions", outcomes, verified, further)
+	if outcomes[fleet.Succeeded] < 2 || outcomes[fleet.Failed] < 5 || verified < 10 || further < 20 {
+		t.Errorf("campaigns ended %v with %d devices verified in %d further sessions: the simulation is too kind or too cruel", outcomes, verified, further)
+	}
+}

@@ -22,6 +22,11 @@ import (
 //	                                              │                             │
 //	                                              └──── all answered ──> done <─┘
 //
+// A block that is too long for one session, or for one window of the schedule, goes on in the next one: as long as
+// its last uncoded fragment has not been sent, nobody can have it, and nobody is asked.
+//
+//	armed ──> sending 1..400 ──session over──> armed ──> sending 401..800 ──session over──> armed ──> sending 801..1000 ──> asking
+//
 // One frame at a time is with the network: its report brings the next one, so the
 // network's pace is ours. Within a session fragment numbers only rise, whatever was
 // lost: most decoders drop a fragment below the highest number they have seen.
@@ -56,7 +61,11 @@ func (c *Campaign) groupDeadline(g int) {
 			return // it closes now, and arms the group again
 		}
 		if grp.Reopened > 0 && !c.someoneListens(g) {
-			if !c.reopen(g) {
+			switch {
+			case c.reopen(g):
+			case c.someoneWaits(g):
+				c.roundOver(g)
+			default:
 				c.groupDone(g)
 			}
 			return
@@ -123,7 +132,9 @@ func (c *Campaign) sendNext(g int) {
 	grp := &c.groups[g]
 	if !c.sessionHolds(g, c.spec.Groups[g].FrameInterval) {
 		c.tellGroup(g, "session.over", "the session ended before all fragments were sent")
-		c.roundOver(g)
+		if !c.blockCut(g) || !c.reopen(g) {
+			c.roundOver(g)
+		}
 		return
 	}
 	for k := range grp.Lanes {
@@ -194,8 +205,9 @@ func (c *Campaign) roundOver(g int) {
 	grp.Phase = GroupAsking
 	c.eachMember(g, func(i int, d *Device) {
 		if d.Stage == StageData {
+			deaf := d.Rides || !c.inSession(i)
 			c.becomePassed(i)
-			if d.Rides && d.Phase == PhaseWaiting {
+			if deaf && d.Phase == PhaseWaiting {
 				c.ask(i) // what the group is asked it may never hear
 			}
 		} else if d.Stage == StageStatus && d.Phase == PhaseIncomplete {
@@ -388,15 +400,45 @@ func (c *Campaign) planRound(g int) bool {
 	return more
 }
 
-// maxReopened is how many further sessions a group may have.
+// maxReopened is how many further sessions a group may have for repair.
 const maxReopened = 3
+
+// maySession tells if group g may have a further session: those that its block needs, and some for repair.
+func (c *Campaign) maySession(g int) bool {
+	grp := &c.groups[g]
+	return grp.Reopened < c.plannedSessions(g)-1+maxReopened+grp.MoreSessions
+}
+
+// blockCut tells if a lane of group g with devices that need it has not been sent once.
+func (c *Campaign) blockCut(g int) bool {
+	for k, l := range c.groupLanes[g] {
+		if c.laneCut(&c.groups[g].Lanes[k], l) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Campaign) laneCut(ls *LaneState, l int) bool {
+	return ls.Round == 0 && ls.Next <= int(c.spec.Lanes[l].NbFrag) && !c.laneComplete(l)
+}
+
+// goesOn tells if a further session is for device i: it said that it misses fragments, or its lane has
+// not been sent once.
+func (c *Campaign) goesOn(i int) bool {
+	d := &c.devices[i]
+	if d.Stage == StageData {
+		return c.laneCut(c.laneState(i), c.laneOf(i))
+	}
+	return d.Stage == StageStatus && d.Phase == PhaseIncomplete
+}
 
 // reopen gives the devices of group g that still miss fragments another session, because
 // theirs is over. They keep what they have: their fragmentation session outlives the
 // multicast one.
 func (c *Campaign) reopen(g int) bool {
 	grp := &c.groups[g]
-	if grp.Reopened >= maxReopened+grp.MoreSessions || !c.planRound(g) {
+	if !c.maySession(g) || !c.blockCut(g) && !c.planRound(g) {
 		return false
 	}
 	grp.Reopened++
@@ -404,11 +446,11 @@ func (c *Campaign) reopen(g int) bool {
 	for _, ls := range grp.Lanes {
 		frames += max(ls.Last-ls.Next+1, 0)
 	}
-	length := c.sessionLength(g, 2*frames)
+	length := c.sessionSpan(g, 2*frames)
 	c.fixSession(g, c.slot(c.sessionLead(g), length), length)
 	grp.Phase, grp.Deadline = GroupArmed, grp.SessionTime.Add(c.spec.Policy.FirstFragmentDelay)
 	c.eachMember(g, func(i int, d *Device) {
-		if d.Stage == StageStatus && d.Phase == PhaseIncomplete {
+		if c.goesOn(i) {
 			c.tellDevice(i, "device.reopened", "further session %d is for it", grp.Reopened)
 			c.change(i, func(d *Device) {
 				d.Stage, d.Phase, d.Attempts, d.ClockWrong = StageMcSession, PhaseWaiting, 0, false
@@ -419,10 +461,18 @@ func (c *Campaign) reopen(g int) bool {
 	return true
 }
 
-// someoneListens tells if a device of group g waits for fragments.
-func (c *Campaign) someoneListens(g int) bool {
+// someoneWaits tells if a device of group g has not been asked for its block: its lane was through before the
+// session of the others began.
+func (c *Campaign) someoneWaits(g int) bool {
 	found := false
 	c.eachMember(g, func(_ int, d *Device) { found = found || d.Stage == StageData })
+	return found
+}
+
+// someoneListens tells if a device of group g is in its session and waits for fragments.
+func (c *Campaign) someoneListens(g int) bool {
+	found := false
+	c.eachMember(g, func(i int, d *Device) { found = found || d.Stage == StageData && c.inSession(i) })
 	return found
 }
 

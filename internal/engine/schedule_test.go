@@ -88,3 +88,38 @@ func TestCampaignsKeepToTheirWindows(t *testing.T) {
 		t.Error("it was started by day, and was not held")
 	}
 }
+
+// A file that no night has room for goes out over several: each session ends within its window, the next one goes on where it ended, and
+// the devices put the block together.
+func TestAFileTakesSeveralNights(t *testing.T) {
+	w := newWorld(t, sim.FleetConfig{Devices: 6, Seed: 8, Mix: []sim.Model{v1Model()}}, 60_000)
+	schedule := fleet.Schedule{Windows: []fleet.Window{{From: 22 * 60, To: 23 * 60, Zone: "Europe/Paris"}}}
+	calendar, err := schedule.Calendar()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.start(fleet.Campaign{ID: "c1", Name: "c1", Type: fleet.FOTACampaign, SuccessThreshold: 100, Schedule: schedule,
+		Policy: fleet.CampaignPolicy{Retries: 20, MulticastDelay: 30 * time.Second}})
+	w.mustSucceed(w.wait(), 6)
+	entries, err := w.store.Timeline(t.Context(), "c1", store.TimelineQuery{Limit: store.MaxLimit})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := 0
+	for _, e := range entries {
+		switch e.Code {
+		case "session.over":
+			cut++
+			if !calendar.Open(e.At) {
+				t.Errorf("fragments are sent until %s", e.At)
+			}
+		case "transfer.started", "transfer.round_over":
+			if !calendar.Open(e.At) {
+				t.Errorf("%s at %s", e.Code, e.At)
+			}
+		}
+	}
+	if cut < 2 {
+		t.Errorf("%d sessions were too short for what was left", cut)
+	}
+}
