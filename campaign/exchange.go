@@ -297,6 +297,7 @@ func (c *Campaign) mayRevive(d *Device) bool {
 func (c *Campaign) sent(in Sent) {
 	c.head.Airtime += in.Airtime
 	if g, ok := c.groupOf(in.ID); ok {
+		c.groups[g].Unreported = 0
 		c.groups[g].Frames++
 		c.groups[g].Airtime += in.Airtime
 		c.groupSent(g, in)
@@ -320,6 +321,7 @@ func (c *Campaign) becomeSent(i int, at time.Time) {
 func (c *Campaign) notSent(in NotSent) {
 	if g, ok := c.groupOf(in.ID); ok {
 		c.tellGroup(g, "network.not_sent", "frame %s was not sent: %s", in.ID, in.Reason)
+		c.groups[g].Unreported = 0
 		c.groupSent(g, Sent{ID: in.ID, At: c.now})
 		return
 	}

@@ -187,19 +187,20 @@ type Group struct {
 	Phase       GroupPhase    `json:"phase,omitempty"`
 	SessionTime time.Time     `json:"session_time,omitzero"`
 	SessionEnd  time.Time     `json:"session_end,omitzero"`
-	TimeOut     uint8         `json:"time_out,omitempty"`  // TS005 exponent
-	Lane        int           `json:"lane,omitempty"`      // index into Lanes: the one being sent or asked
-	Lanes       []LaneState   `json:"lanes"`               // the group's lanes, in the order of Spec.Lanes
-	Frame       string        `json:"frame,omitempty"`     // ID of the frame that is under way
-	Deadline    time.Time     `json:"deadline,omitzero"`   // when the present phase goes on by itself
-	NextFCnt    uint32        `json:"next_f_cnt"`          // next counter of the network, as far as known
-	Reopened    int           `json:"reopened,omitempty"`  // sessions after the first
-	Asked       int           `json:"asked,omitempty"`     // status requests over multicast in this round
-	Silent      int           `json:"silent,omitempty"`    // devices that had not answered when the last of them went out
-	AnswersBy   time.Time     `json:"answers_by,omitzero"` // when the answers to them should be in
-	Frames      int           `json:"frames,omitempty"`    // reported as sent, in all waves: fragments and status requests
-	Airtime     time.Duration `json:"airtime,omitempty"`   // of them
-	Before      int           `json:"before,omitempty"`    // sessions of the waves that are over
+	TimeOut     uint8         `json:"time_out,omitempty"`   // TS005 exponent
+	Lane        int           `json:"lane,omitempty"`       // index into Lanes: the one being sent or asked
+	Lanes       []LaneState   `json:"lanes"`                // the group's lanes, in the order of Spec.Lanes
+	Frame       string        `json:"frame,omitempty"`      // ID of the frame that is under way
+	Deadline    time.Time     `json:"deadline,omitzero"`    // when the present phase goes on by itself
+	Unreported  int           `json:"unreported,omitempty"` // frames in a row, up to the last one, that the network did not report
+	NextFCnt    uint32        `json:"next_f_cnt"`           // next counter of the network, as far as known
+	Reopened    int           `json:"reopened,omitempty"`   // sessions after the first
+	Asked       int           `json:"asked,omitempty"`      // status requests over multicast in this round
+	Silent      int           `json:"silent,omitempty"`     // devices that had not answered when the last of them went out
+	AnswersBy   time.Time     `json:"answers_by,omitzero"`  // when the answers to them should be in
+	Frames      int           `json:"frames,omitempty"`     // reported as sent, in all waves: fragments and status requests
+	Airtime     time.Duration `json:"airtime,omitempty"`    // of them
+	Before      int           `json:"before,omitempty"`     // sessions of the waves that are over
 	// MoreSessions and MoreRounds were ordered beyond what the policy allows.
 	MoreSessions int `json:"more_sessions,omitempty"`
 	MoreRounds   int `json:"more_rounds,omitempty"`

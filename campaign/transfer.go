@@ -3,6 +3,7 @@ package campaign
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/starling-fuota/starling/fec"
@@ -77,10 +78,12 @@ func (c *Campaign) groupDeadline(g int) {
 		if grp.Frame != "" {
 			c.tellGroup(g, "network.no_report", "no report for frame %s, going on", grp.Frame)
 			grp.Frame = ""
+			grp.Unreported++
 		}
 		c.sendNext(g)
 	case GroupAsking:
 		if grp.Frame != "" {
+			grp.Unreported++
 			c.groupSent(g, Sent{ID: grp.Frame, At: c.now})
 			return
 		}
@@ -129,23 +132,21 @@ func (c *Campaign) groupSent(g int, in Sent) {
 
 // sendNext sends the next fragment of group g, or ends the round.
 func (c *Campaign) sendNext(g int) {
-	grp := &c.groups[g]
-	if !c.sessionHolds(g, c.spec.Groups[g].FrameInterval) {
+	next := slices.IndexFunc(c.groupLanes[g], func(l int) bool {
+		ls := c.laneStateOf(l)
+		return ls.Next <= ls.Last && !c.laneComplete(l)
+	})
+	switch {
+	case next < 0:
+		c.roundOver(g)
+	case c.sessionHolds(g, c.spec.Groups[g].FrameInterval):
+		c.sendFragment(g, next)
+	default:
 		c.tellGroup(g, "session.over", "the session ended before all fragments were sent")
 		if !c.blockCut(g) || !c.reopen(g) {
 			c.roundOver(g)
 		}
-		return
 	}
-	for k := range grp.Lanes {
-		ls := &grp.Lanes[k]
-		if ls.Next > ls.Last || c.laneComplete(c.groupLanes[g][k]) {
-			continue
-		}
-		c.sendFragment(g, k)
-		return
-	}
-	c.roundOver(g)
 }
 
 // sendFragment sends the next fragment of lane k of group g.
@@ -169,14 +170,24 @@ func (c *Campaign) sendMulticast(g int, lane *Lane, cmd lorawan.Command) {
 	grp := &c.groups[g]
 	payload := must(cmd.Append(nil, lane.Version))
 	grp.Frame = c.nextID()
-	// Much longer than a frame should take: going on too early would pile up frames in
-	// a network that is only slow.
-	grp.Deadline = c.now.Add(10*c.spec.Groups[g].FrameInterval + time.Minute)
+	grp.Deadline = c.now.Add(c.reportPatience(g))
 	c.touchedGroups[g] = true
 	c.out.Downlinks = append(c.out.Downlinks, Downlink{
 		ID: grp.Frame, Group: c.spec.Groups[g].DevEUI, FPort: lane.FPort, Payload: payload,
 		Commands: []lorawan.Command{cmd}, Attempt: 1,
 	})
+}
+
+// mostPatience is enough for a network that says nothing because it may not send, with a few frames in its queue, and not too long
+// for one whose reports are lost.
+const mostPatience = 15 * time.Minute
+
+// reportPatience is how long group g waits for the report of a frame: much longer than it should take, and twice as long
+// after each frame without one. A network that has sent within minutes what it may send in an hour is silent for the rest of it, and
+// would have to take in whatever we do not wait for.
+func (c *Campaign) reportPatience(g int) time.Duration {
+	once := 10*c.spec.Groups[g].FrameInterval + time.Minute
+	return max(once, min(once<<min(c.groups[g].Unreported, 4), mostPatience))
 }
 
 // encoder returns the encoder of a lane. The parameters were checked by Plan.
