@@ -106,6 +106,8 @@ type Person struct {
 type Approval struct {
 	By Person    `json:"by"`
 	At time.Time `json:"at"`
+	// Of are the revisions of what the campaign named then, by kind and identifier, such as "device set 01a2...".
+	Of map[string]int64 `json:"of,omitempty"`
 }
 
 // Bounds of phases and abort rules.

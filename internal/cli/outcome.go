@@ -42,7 +42,7 @@ func (r *campaignReport) Run(ctx context.Context, c *Client, n *noun, std *Strea
 	}
 	for _, name := range []string{"name", "type", "status", "status_reason", "detail", "started", "ended", "duration_s", "devices", "verified", "failed", "stopped", "excluded",
 		"active", "clean_up_not_confirmed", "verified_sha256", "delta_devices", "full_devices", "bytes_saved", "unicast_downlinks", "retries", "unicast_airtime_s", "multicast_airtime_s", "fragments", "coded"} {
-		if text := cell(obj[name]); text != "" {
+		if text := c.cell(obj[name]); text != "" {
 			fmt.Fprintf(std.Out, "%-23s %s\n", name, text)
 		}
 	}

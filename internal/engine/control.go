@@ -114,9 +114,11 @@ func (e *Engine) startBeside(ctx context.Context, campaignID string, along store
 	if req.Campaign.Status != fleet.Configured {
 		return fmt.Errorf("campaign %s is %s, starting it %w: copy it to run it again", campaignID, req.Campaign.Status, service.ErrState)
 	}
-	if req.Campaign.NeedsApproval && req.Campaign.Approval.At.IsZero() {
+	if req.Campaign.NeedsApproval {
 		// It was approved when the service looked; whoever changes it makes that void.
-		return fmt.Errorf("campaign %s %w", campaignID, service.ErrApproval)
+		if err := service.Approved(ctx, e.store, req.Campaign); err != nil {
+			return err
+		}
 	}
 	req.NextChance = e.adapter.Caps().NextChance
 	planned, err := campaign.Plan(req)

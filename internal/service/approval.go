@@ -3,6 +3,8 @@ package service
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/starling-fuota/starling/fleet"
 	"github.com/starling-fuota/starling/internal/identity"
@@ -15,8 +17,9 @@ import (
 //	        ^                            │
 //	        └── any later change: void <─┘
 //
-// A campaign needs it if it says so itself, or if its subscriber does. Who approves is a user,
-// not the server, and not the one whose work it is.
+// A change of what it names counts too: of its device sets, regions, multicast groups and file. Whom a set that is a
+// filter finds is not looked at. A campaign needs an approval if it says so itself, or if its subscriber does. Who
+// approves is a user, not the server, and not the one whose work it is.
 
 // Approve approves a configured campaign. revision is the one that was looked at, or AnyRevision:
 // ErrStale says that it is another by now. Approving what one has approved is no error.
@@ -34,22 +37,71 @@ func (s *Service) Approve(ctx context.Context, campaignID string, revision int64
 			return fmt.Errorf("approving a campaign without a user's account %w", ErrForbidden)
 		case c.actor.UserID == found.ChangedBy.UserID:
 			return fmt.Errorf("campaign %s was last changed by %s, approving one's own work %w: ask somebody else", found.ID, found.ChangedBy.Login, ErrForbidden)
-		case !found.Approval.At.IsZero() && found.Approval.By.UserID == c.actor.UserID:
+		}
+		of, err := revisionsOf(ctx, c, found)
+		if err != nil {
+			return err
+		}
+		if a := found.Approval; !a.At.IsZero() && a.By.UserID == c.actor.UserID && maps.Equal(a.Of, of) {
 			return nil
 		}
-		approved.Approval = fleet.Approval{By: person(c.actor), At: c.now}
+		approved.Approval = fleet.Approval{By: person(c.actor), At: c.now, Of: of}
 		c.recordIn(found.SubscriberID, "campaign.approve", "campaign", found.ID, nil, fmt.Sprintf("revision %d", found.Revision))
 		return c.Campaigns().Update(ctx, &approved)
 	})
 	return approved, err
 }
 
-// approved returns ErrApproval if a campaign needs an approval and has none.
-func approved(c fleet.Campaign, subscriber fleet.Subscriber) error {
-	if (c.NeedsApproval || subscriber.ApproveCampaigns) && c.Approval.At.IsZero() {
+// Approved returns ErrApproval if a campaign that needs an approval has none, or has one of something else than it would
+// be now.
+func Approved(ctx context.Context, o store.Objects, c fleet.Campaign) error {
+	if c.Approval.At.IsZero() {
 		return fmt.Errorf("campaign %s %w: somebody other than %s approves it", c.ID, ErrApproval, orServer(c.ChangedBy))
 	}
+	now, err := revisionsOf(ctx, o, c)
+	if err != nil {
+		return err
+	}
+	for _, what := range slices.Sorted(maps.Keys(now)) {
+		if c.Approval.Of[what] != now[what] {
+			return fmt.Errorf("campaign %s %w: %s was changed after %s had approved it: look at it, and approve it again", c.ID, ErrApproval, what, c.Approval.By.Login)
+		}
+	}
 	return nil
+}
+
+// revisionsOf returns the revisions of what a campaign names, as in fleet.Approval.
+func revisionsOf(ctx context.Context, o store.Objects, c fleet.Campaign) (map[string]int64, error) {
+	of := map[string]int64{}
+	sets, err := o.DeviceSets().FindAll(ctx, c.DeviceSets)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range sets {
+		of["device set "+x.ID] = x.Revision
+	}
+	regions, err := o.Regions().FindAll(ctx, c.Regions)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range regions {
+		of["region "+x.ID] = x.Revision
+		groups, err := o.Groups().FindAll(ctx, x.Groups)
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range groups {
+			of["multicast group "+g.DevEUI.String()] = g.Revision
+		}
+	}
+	if c.FileID != "" {
+		file, err := o.Files().Find(ctx, c.FileID)
+		if err != nil {
+			return nil, err
+		}
+		of["file "+file.ID] = file.Revision
+	}
+	return of, nil
 }
 
 func orServer(p fleet.Person) string {

@@ -77,8 +77,10 @@ func (s *Service) subscriberAllows(ctx context.Context, c fleet.Campaign) error 
 	if subscriber.Archived {
 		return fmt.Errorf("subscriber %s is archived, starting its campaigns %w", c.SubscriberID, ErrState)
 	}
-	if err := approved(c, subscriber); err != nil {
-		return err
+	if c.NeedsApproval || subscriber.ApproveCampaigns {
+		if err := Approved(ctx, s.store, c); err != nil {
+			return err
+		}
 	}
 	limit := subscriber.Quota.RunningCampaigns
 	if limit == 0 {

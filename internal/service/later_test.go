@@ -275,6 +275,57 @@ func TestAnApprovalIsASecondPersons(t *testing.T) {
 	}
 }
 
+// What was approved is a campaign with the devices, groups and file that it named then.
+func TestAnApprovalIsOfWhatTheCampaignNames(t *testing.T) {
+	w := newWorld(t)
+	anna := w.person("anna@example.org", identity.Operator, fleet.DefaultSubscriber)
+	ben := w.person("ben@example.org", identity.Operator, fleet.DefaultSubscriber)
+	c := w.newCampaign()
+	c.NeedsApproval = true
+	c, err := w.Campaigns.Create(anna, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.campaign = c
+	region, err := w.Regions.Find(ctx, c.Regions[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, change := range map[string]func() error{
+		"device set " + c.DeviceSets[0]: func() error {
+			_, err := w.DeviceSets.Update(anna, c.DeviceSets[0], service.AnyRevision, func(x *fleet.DeviceSet) error { x.Description = "new"; return nil })
+			return err
+		},
+		"region " + region.ID: func() error {
+			_, err := w.Regions.Update(anna, region.ID, service.AnyRevision, func(x *fleet.Region) error { x.Description = "new"; return nil })
+			return err
+		},
+		"multicast group " + region.Groups[0].String(): func() error {
+			_, err := w.Groups.Update(anna, region.Groups[0], service.AnyRevision, func(x *fleet.MulticastGroup) error { x.DataRate = 3; return nil })
+			return err
+		},
+		"file " + c.FileID: func() error {
+			_, err := w.Files.Update(anna, c.FileID, service.AnyRevision, func(x *fleet.File) error { x.Description = "new"; return nil })
+			return err
+		},
+	} {
+		if _, err := w.Approve(ben, c.ID, service.AnyRevision); err != nil {
+			t.Fatal(err)
+		}
+		if err := change(); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		_, err := w.Start(anna, c.ID)
+		if !errors.Is(err, service.ErrApproval) || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s was changed: %v", what, err)
+		}
+	}
+	if _, err := w.Approve(ben, c.ID, service.AnyRevision); err != nil {
+		t.Fatal(err)
+	}
+	w.start()
+}
+
 func TestASubscriberCanWantApprovals(t *testing.T) {
 	w := newWorld(t)
 	if _, err := w.Subscribers.Update(ctx, fleet.DefaultSubscriber, service.AnyRevision, func(x *fleet.Subscriber) error { x.ApproveCampaigns = true; return nil }); err != nil {
